@@ -1,0 +1,118 @@
+"""Refusals: what a capability raises when it will not do what was asked.
+
+A refusal has three audiences (STYLE 13): `code` for machines, `sentence` for the person or developer who asked, and
+`detail` for our own log, never sent. Each front end has one table from refusal class to wire form; a test takes every
+class through every table.
+
+    Refusal
+    +-- NotFound            the thing named does not exist (or not for you)
+    +-- Conflict            it exists already, or changed meanwhile
+    +-- Invalid             a value breaks a rule; `field` says which
+    +-- WrongCredentials    the secret does not match, or the account cannot sign in
+    +-- Throttled           too many tries; `retry_after` seconds
+    +-- SignInGone          the sign-in expired, finished, or belongs to another browser
+    +-- Busy                a bounded resource is full; `retry_after` seconds
+    +-- StoreUnavailable    a store does not answer
+    +-- ProtocolRefusal     an OAuth or OpenID error with its registered code
+"""
+
+
+class Refusal(Exception):  # noqa: N818 - it is a refusal, not a fault
+    """Base of all refusals.
+
+    Args:
+        sentence: public, plain words, safe to show.
+        detail: private, for the log.
+    """
+
+    code = "refused"
+    sentence = "The request was refused."
+
+    def __init__(self, sentence: str | None = None, *, detail: str | None = None) -> None:
+        if sentence is not None:
+            self.sentence = sentence
+        self.detail = detail
+        super().__init__(self.sentence)
+
+
+class NotFound(Refusal):
+    code = "not_found"
+    sentence = "There is no such thing."
+
+
+class Conflict(Refusal):
+    code = "conflict"
+    sentence = "It exists already or has changed meanwhile."
+
+
+class Invalid(Refusal):
+    """A value breaks a rule. `field` is the key or form field."""
+
+    code = "invalid"
+    sentence = "A value is not valid."
+
+    def __init__(self, sentence: str | None = None, *, field: str = "", detail: str | None = None) -> None:
+        super().__init__(sentence, detail=detail)
+        self.field = field
+
+
+class WrongCredentials(Refusal):
+    """Same text for an unknown name, a wrong password and an account that may not sign in (ASVS 6.3.8)."""
+
+    code = "wrong_credentials"
+    sentence = "Incorrect username or password."
+
+
+class Throttled(Refusal):
+    code = "throttled"
+    sentence = "Too many attempts."
+
+    def __init__(self, retry_after: int, sentence: str | None = None, *, detail: str | None = None) -> None:
+        super().__init__(sentence, detail=detail)
+        self.retry_after = max(1, retry_after)
+
+
+class SignInGone(Refusal):
+    """The sign-in cannot go on here. `restart` holds the query of the same authorization request, if it is known."""
+
+    code = "expired"
+    sentence = "This sign-in has expired."
+
+    def __init__(self, reason: str = "expired", *, restart: str | None = None, detail: str | None = None) -> None:
+        super().__init__(detail=detail)
+        self.reason = reason  # "expired", "foreign", "finished"
+        self.restart = restart
+
+
+class Busy(Refusal):
+    code = "unavailable"
+    sentence = "The server is busy."
+
+    def __init__(self, retry_after: int = 1, *, detail: str | None = None) -> None:
+        super().__init__(detail=detail)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Refusal):
+    code = "unavailable"
+    sentence = "A part of the service does not answer at the moment."
+    retry_after = 2
+
+
+class ProtocolRefusal(Refusal):
+    """An error of OAuth 2.0 or OpenID Connect.
+
+    Args:
+        code: the registered error code (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6, RFC 8707 2).
+        sentence: `error_description`; ASCII without quotes and backslashes (RFC 6749 appendix A.8).
+        status: HTTP status at endpoints that answer directly.
+        redirectable: whether an authorization response may carry it: only once the redirect URI is proven.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, status: int = 400, redirectable: bool = False, detail: str | None = None
+    ) -> None:
+        super().__init__(sentence, detail=detail)
+        self.code = code
+        self.status = status
+        self.redirectable = redirectable

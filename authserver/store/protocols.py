@@ -1,0 +1,299 @@
+"""The six storage roles (DESIGN 6.3).
+
+Rules that hold for every method of every implementation:
+
+- the pool comes first, and nothing of another pool is ever seen; the one exception is `pool_of_client`;
+- values go in and come out whole and frozen; a write is visible to the next read of any process once it returned;
+- a write that returned is durable for Registry, Directory and Grants; Sessions, OneTime and Counters may lose about the
+  last second when the store itself dies, and whoever uses them is built for that (DESIGN 6.1);
+- a store that does not answer raises `StoreUnavailable`; a uniqueness broken raises `Conflict`; nothing else is raised.
+
+Times are whole seconds since the epoch and always arguments. Digests are base64url SHA-256.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from authserver.model.clients import Client
+from authserver.model.grants import Consent, Grant, RefreshFacts, RefreshFamily, Revocation
+from authserver.model.keys import SigningKey
+from authserver.model.pools import Pool
+from authserver.model.sessions import Session, SignIn
+from authserver.model.users import PasswordCredential, User
+
+
+class Registry(Protocol):
+    """Pools with their groups and resource servers, clients, and signing keys. Small, read often, changed rarely."""
+
+    async def version(self) -> int:
+        """A number that grows with every change made through this role, in the change's own transaction."""
+        ...
+
+    async def pools(self) -> list[Pool]:
+        """All pools, by id."""
+        ...
+
+    async def pool(self, pool: str) -> Pool | None: ...
+
+    async def put_pool(self, pool: Pool) -> None:
+        """Create the pool, or replace everything of it that a `Pool` holds."""
+        ...
+
+    async def client(self, pool: str, client_id: str) -> Client | None: ...
+
+    async def clients(self, pool: str) -> list[Client]:
+        """All clients of the pool, by client_id."""
+        ...
+
+    async def pool_of_client(self, client_id: str) -> str | None:
+        """The pool a client belongs to: client ids are unique in the installation."""
+        ...
+
+    async def put_client(self, pool: str, client: Client) -> None:
+        """Create or replace. Raises Conflict if another pool has this client_id, NotFound if there is no such pool."""
+        ...
+
+    async def delete_client(self, pool: str, client_id: str) -> bool:
+        """True if there was one. Its grants and consents go with it."""
+        ...
+
+    async def keys(self, pool: str) -> list[SigningKey]:
+        """All signing keys of the pool, expired ones included, oldest first."""
+        ...
+
+    async def change_keys(
+        self, pool: str, *, expected: Sequence[str], put: Sequence[SigningKey], delete: Sequence[str] = ()
+    ) -> None:
+        """One transaction: write `put`, remove the kids in `delete`.
+
+        `expected` are the kids the caller saw, in any order; raises Conflict if the pool's kids are others by now.
+        """
+        ...
+
+
+class Directory(Protocol):
+    """Users, their passwords, group memberships and known devices."""
+
+    async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
+        """Raises Conflict if the id or username (folded) is taken, or an email or phone number that is a sign-in name
+        of another user: that is, one that is verified there and here.
+        """
+        ...
+
+    async def user(self, pool: str, user_id: str) -> User | None: ...
+
+    async def find_user(self, pool: str, identifier: str, by: Sequence[str]) -> User | None:
+        """The user whose name of one of the kinds `by` ("username", "email", "phone_number", "preferred_username")
+        equals the identifier after folding. Username wins over email, over phone number, over preferred username;
+        email and phone number count only when verified. An ambiguous match is no match.
+        """
+        ...
+
+    async def users(
+        self, pool: str, *, limit: int = 50, after: str | None = None, search: str | None = None
+    ) -> list[User]:
+        """A page of users by folded username. `after` is the last username of the page before; `search` is a prefix of
+        a folded username or email.
+        """
+        ...
+
+    async def update_user(self, pool: str, user: User) -> None:
+        """Replace everything but the password. Raises NotFound, or Conflict as `create_user`."""
+        ...
+
+    async def delete_user(self, pool: str, user_id: str) -> bool:
+        """True if there was one. Password, devices, consents and grants go with it."""
+        ...
+
+    async def password(self, pool: str, user_id: str) -> PasswordCredential | None: ...
+
+    async def set_password(self, pool: str, credential: PasswordCredential, *, replaces: str | None = None) -> bool:
+        """Store the hash. With `replaces`, only if that hash is still the stored one (a rehash must not undo a change
+        of password made meanwhile). False if it was not stored.
+        """
+        ...
+
+    async def count_password_failure(self, pool: str, user_id: str) -> int:
+        """Add one to the failures in a row and return them. 0 for an unknown user, at the same cost."""
+        ...
+
+    async def password_failures(self, pool: str, user_id: str) -> int: ...
+
+    async def clear_password_failures(self, pool: str, user_id: str) -> None: ...
+
+    async def knows_device(self, pool: str, user_id: str, device: str) -> bool:
+        """Whether this browser (digest of its cookie) has signed this user in before."""
+        ...
+
+    async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
+        """Idempotent; keeps the 20 most recently seen devices of a user."""
+        ...
+
+
+class Grants(Protocol):
+    """Grants, refresh token families, consents, spent codes and the revocation feed."""
+
+    async def create_grant(self, pool: str, grant: Grant) -> None: ...
+
+    async def grant(self, pool: str, grant_id: str) -> Grant | None: ...
+
+    async def redeem_code(self, pool: str, code_digest: str, expires_at: int, family: RefreshFamily | None) -> bool:
+        """One transaction: note the code as used and create the family, if there is one.
+
+        False, with nothing written, if the code was used before: the last line of defence should the one-time store
+        have lost its memory (DESIGN 6.1). A revoked grant does not stop it: its tokens are dead anyway.
+        """
+        ...
+
+    async def refresh_facts(self, pool: str, family_id: str) -> RefreshFacts | None: ...
+
+    async def rotate(self, pool: str, family_id: str, *, presented: str, successor: str, now: int) -> bool:
+        """One atomic change: if `presented` is still the head and the grant is not revoked, make `successor` the head,
+        `presented` the previous, and set `rotated_at`. False if nothing changed.
+        """
+        ...
+
+    async def revoke_grant(self, pool: str, grant_id: str, now: int, expires_at: int) -> bool:
+        """Revoke the grant and every refresh token of it, and add it to the feed. True if it was not revoked yet."""
+        ...
+
+    async def revoke_session(self, pool: str, sid: str, now: int, expires_at: int) -> int:
+        """Revoke the grants of the session that are not `offline`, and add the sid to the feed. Returns how many."""
+        ...
+
+    async def revoke_user(self, pool: str, user_id: str, now: int, expires_at: int) -> int:
+        """Revoke every grant of the user, offline ones too, adding each to the feed. Returns how many."""
+        ...
+
+    async def revoke_token(self, pool: str, jti: str, now: int, expires_at: int) -> None:
+        """Add one access token to the feed. Idempotent."""
+        ...
+
+    async def revocations(self, since: int) -> list[Revocation]:
+        """Feed entries of all pools with `revoked_at >= since`, oldest first. Whoever follows it asks again with a few
+        seconds of overlap, since transactions become visible out of order.
+        """
+        ...
+
+    async def consent(self, pool: str, user_id: str, client_id: str) -> Consent | None: ...
+
+    async def put_consent(self, pool: str, consent: Consent) -> None: ...
+
+    async def delete_consent(self, pool: str, user_id: str, client_id: str) -> bool: ...
+
+    async def purge(self, now: int) -> int:
+        """Delete what has expired: used codes, families, feed entries, and grants that can yield nothing any more.
+        Bounded to a few thousand rows a call. Returns how many rows went.
+        """
+        ...
+
+
+class Sessions(Protocol):
+    """Browser sessions and sign-ins under way."""
+
+    async def put_session(self, pool: str, session: Session, ttl: int) -> None:
+        """Create or replace; gone after `ttl` seconds."""
+        ...
+
+    async def session(self, pool: str, key: str) -> Session | None: ...
+
+    async def touch_session(self, pool: str, session: Session, ttl: int) -> bool:
+        """Replace it if it still exists; False if it ended meanwhile (a touch must not bring it back)."""
+        ...
+
+    async def delete_session(self, pool: str, key: str) -> Session | None:
+        """End it and return what it was."""
+        ...
+
+    async def sessions_of_user(self, pool: str, user_id: str) -> list[Session]:
+        """The user's live sessions, oldest first."""
+        ...
+
+    async def create_sign_in(self, pool: str, sign_in: SignIn, ttl: int) -> None: ...
+
+    async def sign_in(self, pool: str, sign_in_id: str) -> SignIn | None: ...
+
+    async def replace_sign_in(self, pool: str, sign_in: SignIn, ttl: int) -> bool:
+        """Write it if the stored `version` is one less than this one's; False if it changed or went meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What `OneTime.spend` found: the value, and whether somebody had spent it before."""
+
+    value: bytes
+    replayed: bool
+
+
+class OneTime(Protocol):
+    """Things that may be used once: codes, hand-offs, mailed tokens. Typed by `kind`; keyed by digest.
+
+    Keys are `pg:{<pool>:<digest>}:<kind>`: one object, one hash slot.
+    """
+
+    async def put(self, pool: str, kind: str, digest: str, value: bytes, ttl: int) -> None:
+        """Store for `ttl` seconds. Raises Conflict if the digest is taken, spent ones included."""
+        ...
+
+    async def peek(self, pool: str, kind: str, digest: str) -> bytes | None:
+        """The value, if it is there and unspent."""
+        ...
+
+    async def swap(self, pool: str, kind: str, digest: str, old: bytes, new: bytes) -> bool:
+        """Replace `old` by `new` keeping its expiry; False if it is not `old`, is spent, or is gone."""
+        ...
+
+    async def spend(self, pool: str, kind: str, digest: str) -> Spent | None:
+        """Consume it, atomically: of any number of callers exactly one sees `replayed=False`. The value stays as a
+        marker until its original expiry, so that later callers learn what was replayed. None if it never was or is
+        over.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a try may go ahead; if not, `retry_after` is in seconds, at least 1. `count` is the tries so far."""
+
+    allowed: bool
+    retry_after: int
+    count: int
+
+
+class Counters(Protocol):
+    """Limits against guessing. A try is counted before it is judged, so that parallel tries cannot slip through."""
+
+    async def admit_guess(
+        self, pool: str, key: str, *, now: float, free: int, first: float, longest: float, memory: int
+    ) -> Admission:
+        """Count a try against `key`. The first `free` go ahead; each further one that goes ahead starts a pause before
+        the next, `first` seconds and doubling up to `longest`. Tries during a pause are refused and not counted.
+        Forgotten `memory` seconds after the last counted try.
+        """
+        ...
+
+    async def clear_guesses(self, pool: str, key: str) -> None:
+        """The secret was right: forget the tries."""
+        ...
+
+    async def admit_within(self, pool: str, key: str, *, now: float, limit: int, window: int) -> Admission:
+        """Count a try against `key`, of which `limit` go ahead within `window` seconds from the first."""
+        ...
+
+    async def give_back(self, pool: str, key: str) -> None:
+        """The try counted by `admit_within` was a good one: uncount it. Never below zero, never after expiry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The six roles as the composition root hands them out."""
+
+    registry: Registry
+    directory: Directory
+    grants: Grants
+    sessions: Sessions
+    one_time: OneTime
+    counters: Counters
