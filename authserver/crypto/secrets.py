@@ -1,0 +1,45 @@
+"""Digests of random secrets, constant-time comparison, and keys derived from the master key."""
+
+import base64
+import hashlib
+import hmac
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+def b64url(data: bytes) -> str:
+    """Unpadded base64url (RFC 7515 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_decode(text: str) -> bytes:
+    """The bytes of unpadded base64url. Raises ValueError on anything but its one canonical spelling."""
+    data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if b64url(data) != text:
+        raise ValueError("not canonical base64url")
+    return data
+
+
+def digest(secret: str) -> str:
+    """SHA-256 in base64url: what is stored of a secret that is merely compared.
+
+    One fast hash is enough because the secret is random with at least 128 bits; people's passwords go through
+    `passwords` instead.
+    """
+    return b64url(hashlib.sha256(secret.encode()).digest())
+
+
+def same(a: str, b: str) -> bool:
+    """Whether two strings are equal, in time that does not depend on where they differ."""
+    return hmac.compare_digest(a.encode(), b.encode())
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA-256."""
+    return hmac.digest(key, message, "sha256")
+
+
+def derive(master: bytes, purpose: str) -> bytes:
+    """A 256-bit key for one purpose (RFC 5869), so that no key serves two ends."""
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"poolgate " + purpose.encode()).derive(master)
