@@ -13,6 +13,7 @@ class through every table.
     +-- SignInGone          the sign-in expired, finished, or belongs to another browser
     +-- Busy                a bounded resource is full; `retry_after` seconds
     +-- StoreUnavailable    a store does not answer
+    +-- Unexpected          a fault of ours, already logged
     +-- ProtocolRefusal     an OAuth or OpenID error with its registered code
 """
 
@@ -97,6 +98,13 @@ class StoreUnavailable(Refusal):
     code = "unavailable"
     sentence = "A part of the service does not answer at the moment."
     retry_after = 2
+
+
+class Unexpected(Refusal):
+    """Stands for an exception nobody foresaw: the answer says no more than that, and the log has the rest."""
+
+    code = "internal"
+    sentence = "Something went wrong on our side."
 
 
 class ProtocolRefusal(Refusal):

@@ -63,6 +63,7 @@ class SignIn:
 
     `browser` is the digest of the browser cookie it is bound to. `identifier` is what the person typed, known or not.
     `version` grows with each change, so that two submissions cannot both win. `status` is "open" or "finished".
+    `other_account`: the person asked for another account than the one signed in, so the session does not count.
     """
 
     id: str
@@ -76,4 +77,5 @@ class SignIn:
     identifier: str | None = None
     authentication: Authentication | None = None
     account_chosen: bool = False
+    other_account: bool = False
     consented: tuple[str, ...] | None = None

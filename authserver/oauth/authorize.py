@@ -1,0 +1,83 @@
+"""The authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2): judges the request and starts a sign-in."""
+
+from urllib.parse import urlencode
+
+from authserver.browser import browser_cookie
+from authserver.crypto.secrets import digest
+from authserver.errors import ProtocolRefusal
+from authserver.model.clients import Client
+from authserver.model.sessions import AuthorizationRequest
+from authserver.oauth.engine import Facts, judge_authorization, prove_redirect_uri, refuse_repeated
+from authserver.oauth.grants import STANDARD
+from authserver.oauth.requests import check_supported, read_request, requested_scope
+from authserver.services import Services
+from authserver.signin.service import response_uri
+from authserver.signin.steps import Finish, Refuse
+from authserver.tokens.issuer import Issuer
+from authserver.web import Answer, Params, Request, redirect
+
+
+async def authorize(services: Services, issuer: Issuer, request: Request) -> Answer:
+    """GET: answer at once if nothing needs a page, else send the browser to the sign-in. Raises ProtocolRefusal."""
+    # load
+    params = request.query()
+    pool = issuer.pool
+    client = await services.registry.client(pool.id, params.get("client_id") or "")
+    session = await services.sessions.find(pool, request.cookie(services.cookie_name(pool.id, "session")))
+    browser, new_cookie = browser_cookie(services, pool.id, request)
+
+    # judge: until the redirect URI is proven an error is shown here, afterwards it is the client's to hear of
+    facts = Facts(client, known_scopes=STANDARD | issuer.custom_scopes)
+    redirect_uri = prove_redirect_uri(params, facts)
+    if client is None:
+        raise AssertionError("the engine passed a request without a client")
+    now = int(services.clock())
+    try:
+        wanted = _judge(params, facts, client, issuer, redirect_uri, request, now)
+    except ProtocolRefusal as refusal:
+        failed = _to_client(redirect_uri, params)
+        return redirect(302, response_uri(failed, issuer.url, error=refusal.code, error_description=refusal.sentence))
+    situation = await services.sign_ins.start(pool, wanted, digest(browser), session)
+
+    # spend, save and answer: a code or an error at once, or a page
+    if isinstance(situation.step, Finish | Refuse):
+        return redirect(302, await services.sign_ins.conclude(pool, issuer.url, situation, kept=False))
+    await services.sign_ins.keep(situation.sign_in)
+    page = f"{issuer.url}/login?{urlencode({'signin': situation.sign_in.id})}"
+    return redirect(302, page, *new_cookie)
+
+
+async def authorize_post(_services: Services, issuer: Issuer, request: Request) -> Answer:
+    """POST: the same request as a form (Core 3.1.2.1), sent on as GET.
+
+    A form that another site posts comes without our Lax cookies; the GET that follows has them.
+    """
+    form = await request.form()
+    return redirect(303, f"{issuer.url}/oauth2/authorize?{urlencode(form.pairs())}")
+
+
+def _judge(
+    params: Params, facts: Facts, client: Client, issuer: Issuer, redirect_uri: str, request: Request, now: int
+) -> AuthorizationRequest:
+    refuse_repeated(params)
+    check_supported(params)
+    scope = requested_scope(params, client, issuer.pool)
+    params.values["scope"] = " ".join(scope)
+    judge_authorization(params, facts)
+    query = str(request.scope["query_string"], "ascii")
+    return read_request(
+        params, client=client, issuer=issuer, scope=scope, redirect_uri=redirect_uri, query=query, now=now
+    )
+
+
+def _to_client(redirect_uri: str, params: Params) -> AuthorizationRequest:
+    """As much of a failed request as its error response needs. A repeated `state` is nobody's."""
+    state = params.get("state") if "state" not in params.repeated else None
+    return AuthorizationRequest(
+        client_id=params.get("client_id") or "",
+        redirect_uri=redirect_uri,
+        redirect_uri_sent=True,
+        scope=(),
+        query="",
+        state=state,
+    )

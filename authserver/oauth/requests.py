@@ -1,0 +1,147 @@
+"""Reading an authorization request: every parameter of OpenID Connect Core 3.1.2.1 that OAuth itself does not know."""
+
+import re
+
+import orjson
+
+from authserver.errors import ProtocolRefusal
+from authserver.model.clients import Client
+from authserver.model.pools import Pool
+from authserver.model.sessions import AuthorizationRequest
+from authserver.tokens.claims import STANDARD_CLAIMS
+from authserver.tokens.issuer import Issuer
+from authserver.web import Params
+from resource_servers.errors import InvalidToken
+from resource_servers.tokens import Audience, verify_jwt
+
+PROMPTS = ("none", "login", "consent", "select_account")
+
+_MOST = {"state": 4096, "nonce": 1024, "login_hint": 320, "claims": 8192, "ui_locales": 256, "acr_values": 512}
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
+_MAX_AGE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_MOST_SCOPES = 100
+
+
+def invalid(sentence: str, code: str = "invalid_request") -> ProtocolRefusal:
+    return ProtocolRefusal(code, sentence, redirectable=True)
+
+
+def requested_scope(params: Params, client: Client, pool: Pool) -> tuple[str, ...]:
+    """The scopes asked for, or the pool's defaults among the client's; each once. Raises ProtocolRefusal.
+
+    `offline_access` is ignored for a client that gets no refresh tokens (Core 11).
+    """
+    text = params.get("scope")
+    wanted = tuple(dict.fromkeys(text.split(" "))) if text is not None else ()
+    if len(wanted) > _MOST_SCOPES or not all(_SCOPE_TOKEN.fullmatch(s) for s in wanted):
+        raise invalid("The scope is malformed (RFC 6749 3.3).", "invalid_scope")
+    if not wanted:
+        wanted = tuple(s for s in pool.default_scopes if s in client.scope)
+        if not wanted:
+            raise invalid("The scope is missing.", "invalid_scope")
+    if "refresh_token" not in client.grant_types or "offline_access" not in client.scope:
+        wanted = tuple(s for s in wanted if s != "offline_access")
+    return wanted
+
+
+def check_supported(params: Params) -> None:
+    """Raises ProtocolRefusal for what this server does not do, each with its own registered code (Core 3.1.2.6)."""
+    response_type = params.get("response_type")
+    if response_type is None:
+        raise invalid("The response_type is missing.")
+    if response_type != "code":
+        raise invalid("The only response_type here is code.", "unsupported_response_type")
+    if params.get("response_mode") not in {None, "query"}:
+        raise invalid("The only response_mode here is query.")
+    for name in ("request", "request_uri", "registration"):
+        if params.get(name) is not None:
+            raise invalid(f"The parameter {name} is not supported.", f"{name}_not_supported")
+    for name, most in _MOST.items():
+        if len(params.get(name) or "") > most:
+            raise invalid(f"The parameter {name} is longer than {most} characters.")
+
+
+def read_request(
+    params: Params, *, client: Client, issuer: Issuer, scope: tuple[str, ...], redirect_uri: str, query: str, now: int
+) -> AuthorizationRequest:
+    """The request as a value, once redirect URI, scope and PKCE are judged. Raises ProtocolRefusal."""
+    if "openid" in scope and params.get("redirect_uri") is None:
+        raise invalid("OpenID Connect requests must name the redirect_uri.")
+    claims, sub = _claims(params.get("claims"), issuer)
+    hint = params.get("id_token_hint")
+    resource = tuple(params.all("resource"))
+    issuer.access_plan(scope, resource)  # what could not be issued is refused now, not after the person has signed in
+    return AuthorizationRequest(
+        client_id=client.client_id,
+        redirect_uri=redirect_uri,
+        redirect_uri_sent=params.get("redirect_uri") is not None,
+        scope=scope,
+        query=query,
+        state=params.get("state"),
+        nonce=params.get("nonce"),
+        code_challenge=params.get("code_challenge"),
+        prompt=_prompt(params.get("prompt")),
+        max_age=_max_age(params.get("max_age"), client),
+        login_hint=params.get("login_hint"),
+        id_token_hint_sub=hinted_subject(hint, issuer, client.client_id, now) if hint is not None else sub,
+        ui_locales=tuple((params.get("ui_locales") or "").split()),
+        acr_values=tuple((params.get("acr_values") or "").split()),
+        resource=resource,
+        claims=claims,
+    )
+
+
+def _prompt(text: str | None) -> tuple[str, ...]:
+    values = tuple(dict.fromkeys((text or "").split()))
+    if any(v not in PROMPTS for v in values):
+        raise invalid("The prompt holds an unknown value.")
+    if "none" in values and len(values) > 1:
+        raise invalid("prompt=none goes with no other value.")
+    return values
+
+
+def _max_age(text: str | None, client: Client) -> int | None:
+    if text is None:
+        return client.default_max_age
+    if not _MAX_AGE.fullmatch(text):
+        raise invalid("The max_age is not a number of seconds.")
+    return int(text)
+
+
+def hinted_subject(hint: str, issuer: Issuer, client_id: str, now: int) -> str:
+    """The `sub` of an ID token of ours for this client, expired or not (Core 3.1.2.1). Raises ProtocolRefusal."""
+    try:
+        # An expired ID token is a fine hint, so it is judged as of the moment it was made.
+        claims = verify_jwt(
+            hint, issuer.keys, issuer=issuer.url, now=now, audience=Audience.ANY, types=("JWT",), leeway=10**9
+        )
+    except InvalidToken:
+        raise invalid("The id_token_hint is not an ID token of this issuer.") from None
+    if claims.get("aud") != client_id:
+        raise invalid("The id_token_hint was issued to another client.")
+    return str(claims["sub"])
+
+
+def _claims(text: str | None, issuer: Issuer) -> tuple[dict[str, tuple[str, ...]], str | None]:
+    """The `claims` parameter (Core 5.5) reduced to names we know, and the `sub` it insists on."""
+    if text is None:
+        return {}, None
+    try:
+        wanted = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise invalid("The claims parameter is not JSON.") from None
+    if not isinstance(wanted, dict):
+        raise invalid("The claims parameter is not a JSON object.")
+    known = {*STANDARD_CLAIMS, *(a.name for a in issuer.pool.attributes)} - {"sub"}
+    names: dict[str, tuple[str, ...]] = {}
+    sub = None
+    for member in ("id_token", "userinfo"):
+        asked = wanted.get(member)
+        if asked is None:
+            continue
+        if not isinstance(asked, dict) or not all(v is None or isinstance(v, dict) for v in asked.values()):
+            raise invalid("The claims parameter is malformed.")
+        names[member] = tuple(name for name in asked if name in known)
+        insisted = (asked.get("sub") or {}).get("value")
+        sub = insisted if isinstance(insisted, str) else sub
+    return names, sub

@@ -1,0 +1,55 @@
+"""The one table from refusals to error pages (DESIGN 4: statuses and `data-code`; STYLE 13)."""
+
+from authserver.errors import (
+    Busy,
+    Conflict,
+    Invalid,
+    NotFound,
+    ProtocolRefusal,
+    Refusal,
+    SignInGone,
+    StoreUnavailable,
+    Throttled,
+    Unexpected,
+    WrongCredentials,
+)
+from authserver.pages.views import ErrorPage
+from authserver.tokens.issuer import Issuer
+from authserver.web import MethodNotAllowed, TooLarge
+
+
+class Forged(Refusal):
+    """A form did not come from the page we made for this browser."""
+
+    code = "csrf"
+    sentence = "The form did not come from this browser's page."
+
+
+WIRE: dict[type[Refusal], tuple[int, str]] = {
+    NotFound: (404, "not_found"),
+    Conflict: (409, "invalid_request"),
+    Invalid: (422, "invalid_request"),
+    WrongCredentials: (422, "access_denied"),
+    Throttled: (429, "throttled"),
+    SignInGone: (410, "expired"),
+    Busy: (503, "unavailable"),
+    StoreUnavailable: (503, "unavailable"),
+    TooLarge: (413, "too_large"),
+    MethodNotAllowed: (405, "invalid_request"),
+    Forged: (403, "csrf"),
+    Unexpected: (500, "internal"),
+    Refusal: (400, "invalid_request"),
+}
+
+
+def error_view(refusal: Refusal, issuer: Issuer | None) -> tuple[int, ErrorPage, int | None]:
+    """Status, page, and the seconds of Retry-After if there are any."""
+    if isinstance(refusal, ProtocolRefusal):
+        return 400, ErrorPage(code=refusal.code, details=(("error_description", refusal.sentence),)), None
+    status, code = next(WIRE[kind] for kind in type(refusal).__mro__ if kind in WIRE)
+    retry_after: int | None = getattr(refusal, "retry_after", None)
+    restart = None
+    if isinstance(refusal, SignInGone) and refusal.restart is not None and issuer is not None:
+        restart = f"{issuer.url}/oauth2/authorize?{refusal.restart}"
+    reason = refusal.reason if isinstance(refusal, SignInGone) and refusal.reason != "expired" else None
+    return status, ErrorPage(code=code, reason=reason, retry_after=retry_after, restart_url=restart), retry_after

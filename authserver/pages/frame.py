@@ -1,0 +1,127 @@
+"""What all pages share: language, context, headers, anti-forgery checks. Handlers hand a view in and get an answer."""
+
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from authserver.browser import csrf_matches, csrf_token, known_browser
+from authserver.errors import Refusal
+from authserver.model.clients import Client
+from authserver.model.pools import Branding
+from authserver.pages.errors import Forged, error_view
+from authserver.pages.i18n import choose_language
+from authserver.pages.render import Renderer
+from authserver.pages.security import html_headers
+from authserver.pages.views import ClientMark, PageContext, View
+from authserver.services import Services
+from authserver.tokens.issuer import Issuer
+from authserver.web import Answer, Headers, Params, Request, set_cookie
+
+LANGUAGE_COOKIE = "poolgate-language"
+_LANGUAGE_LIFETIME = 400 * 86400
+_NO_POOL_LANGUAGES = ("en", "ko")
+
+
+class Frame:
+    """Turns views into answers."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
+
+    def page(
+        self,
+        services: Services,
+        issuer: Issuer | None,
+        request: Request,
+        view: View,
+        *,
+        status: int = 200,
+        path: str = "",
+        query: dict[str, str] | None = None,
+        client: Client | None = None,
+        purpose: str = "",
+        ui_locales: tuple[str, ...] = (),
+        form_targets: Iterable[str] = (),
+        headers: Headers | None = None,
+    ) -> Answer:
+        """The answer that shows a view.
+
+        Args:
+            path: of the page below the issuer; its forms go there too.
+            query: of the page, without `lang`.
+            purpose: what the page's forms are for (the sign-in's id, ...); binds their anti-forgery token.
+            form_targets: CSP sources that a form's answer may redirect to.
+        """
+        pool = issuer.pool if issuer is not None else None
+        picked = _picked(request)
+        offered = self.renderer.catalogues.offered(pool.languages if pool is not None else _NO_POOL_LANGUAGES)
+        language = choose_language(
+            offered,
+            picked=picked,
+            ui_locales=ui_locales,
+            cookie=request.cookie(LANGUAGE_COOKIE),
+            accept_language=request.header(b"accept-language"),
+        )
+        base = f"{issuer.url}{path}" if issuer is not None else ""
+        here = dict(query or {})
+        kept = {**here, "lang": picked} if picked is not None else here
+        browser = known_browser(services, pool.id, request) if pool is not None else None
+        context = PageContext(
+            language=language,
+            nonce=services.random.token(16),
+            request_id=request.id,
+            pool_name=pool.name if pool is not None else None,
+            branding=pool.branding if pool is not None else Branding(),
+            client=ClientMark.of(client) if client is not None else None,
+            action=f"{base}?{urlencode(kept)}" if kept else base,
+            csrf=csrf_token(issuer.csrf_key, browser, purpose) if issuer is not None and browser is not None else "",
+            languages=self.renderer.catalogues.menu(
+                offered if path else (), lambda tag: f"{base}?{urlencode({**here, 'lang': tag})}"
+            )
+            if path
+            else (),
+        )
+        body = self.renderer.render(view, context).encode()
+        answer_headers: Headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-language", language.encode()),
+        ]
+        answer_headers += [
+            (name.lower().encode(), value.encode()) for name, value in html_headers(context, form_targets).items()
+        ]
+        if picked is not None and picked in offered:
+            answer_headers.append(
+                set_cookie(LANGUAGE_COOKIE, picked, secure=services.secure, max_age=_LANGUAGE_LIFETIME)
+            )
+        return Answer(status, answer_headers + (headers or []), body)
+
+    def error(self, services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
+        """The error page for a refusal."""
+        status, view, retry_after = error_view(refusal, issuer)
+        headers: Headers = [(b"retry-after", b"%d" % retry_after)] if retry_after is not None else []
+        return self.page(services, issuer, request, view, status=status, headers=headers)
+
+
+def _picked(request: Request) -> str | None:
+    """The language taken from the page's own menu. An unreadable query is no reason to fail again on an error page."""
+    try:
+        lang = request.query().get("lang")
+    except Refusal:
+        return None
+    return lang if lang is not None and len(lang) <= 35 and lang.replace("-", "").isalnum() and lang.isascii() else None  # noqa: PLR2004, RUF100 - RFC 5646 4.4.1
+
+
+def check_form(services: Services, issuer: Issuer, request: Request, form: Params, purpose: str) -> None:
+    """Raises Forged unless the form comes from the page that this browser was given for this purpose.
+
+    The token is bound to the browser's cookie; where the browser says where the request comes from, that must be us
+    (Fetch Metadata; Origin of RFC 6454 7).
+    """
+    site = request.header(b"sec-fetch-site")
+    if site is not None and site not in {"same-origin", "none"}:
+        raise Forged(detail=f"Sec-Fetch-Site: {site[:20]}")
+    origin = request.header(b"origin")
+    if site is None and origin is not None and origin != services.base_url:
+        raise Forged(detail="the form comes from another origin")
+    browser = known_browser(services, issuer.pool.id, request)
+    if not csrf_matches(issuer.csrf_key, browser, purpose, form.get("csrf")):
+        raise Forged(detail="the anti-forgery token does not match")

@@ -1,0 +1,93 @@
+"""What is revoked: the list held in process, and the one way to revoke (DESIGN 5).
+
+The feed in the Grants store is the truth. Each process follows it and answers from memory; what it revokes itself it
+knows at once.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from authserver.effects import Clock
+from authserver.model.grants import Revocation
+from authserver.store import Grants
+
+OVERLAP = 10
+"""Seconds read again at each look, since transactions become visible out of order."""
+
+HORIZON = 2 * 24 * 3600
+"""Seconds: older entries cannot concern a token that still lives."""
+
+
+class Revocations:
+    """The revoked grants, sessions and tokens, by pool.
+
+    Args:
+        grants: the feed.
+        hint: called after a change made here, so that other processes look soon; it must not raise.
+    """
+
+    def __init__(self, grants: Grants, clock: Clock, hint: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._grants = grants
+        self._clock = clock
+        self._hint = hint
+        self._until: dict[tuple[str, str, str], int] = {}
+        self._since = int(clock()) - HORIZON
+        self._sweep_at = 0.0
+
+    async def follow(self) -> None:
+        """Take in what came since the last look. Raises StoreUnavailable."""
+        now = int(self._clock())
+        for entry in await self._grants.revocations(self._since):
+            self._until[entry.pool, entry.kind, entry.id] = entry.expires_at
+        self._since = now - OVERLAP
+        if now >= self._sweep_at:
+            self._sweep_at = now + 60
+            self._until = {k: e for k, e in self._until.items() if e > now}
+
+    def covers(self, pool: str, claims: Mapping[str, object]) -> bool:
+        """Whether the access token with these claims is dead: by its grant, by itself, or by its session.
+
+        A token of a grant with `offline_access` outlives the session by intent (OpenID Connect Core 11).
+        """
+        until = self._until
+        if not until:
+            return False
+        jti = str(claims.get("jti", ""))
+        if (pool, "grant", jti.partition(".")[0]) in until or (pool, "token", jti) in until:
+            return True
+        return (pool, "session", str(claims.get("sid", ""))) in until and "offline_access" not in str(
+            claims.get("scope", "")
+        ).split()
+
+    async def revoke_grant(self, pool: str, grant_id: str, life: int) -> bool:
+        """End a grant and every token of it. `life`: seconds that an access token of it may still live."""
+        now = int(self._clock())
+        revoked = await self._grants.revoke_grant(pool, grant_id, now, now + life)
+        await self._note(Revocation(pool, "grant", grant_id, now, now + life))
+        return revoked
+
+    async def revoke_session(self, pool: str, sid: str, life: int) -> int:
+        """End the grants of a session but those for offline use, and its access tokens."""
+        now = int(self._clock())
+        count = await self._grants.revoke_session(pool, sid, now, now + life)
+        await self._note(Revocation(pool, "session", sid, now, now + life))
+        return count
+
+    async def revoke_user(self, pool: str, user_id: str, life: int) -> int:
+        """End every grant of a user."""
+        now = int(self._clock())
+        count = await self._grants.revoke_user(pool, user_id, now, now + life)
+        await self.follow()
+        if self._hint is not None:
+            await self._hint()
+        return count
+
+    async def revoke_token(self, pool: str, jti: str, expires_at: int) -> None:
+        """End one access token."""
+        now = int(self._clock())
+        await self._grants.revoke_token(pool, jti, now, expires_at)
+        await self._note(Revocation(pool, "token", jti, now, expires_at))
+
+    async def _note(self, entry: Revocation) -> None:
+        self._until[entry.pool, entry.kind, entry.id] = entry.expires_at
+        if self._hint is not None:
+            await self._hint()
