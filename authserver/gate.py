@@ -150,5 +150,5 @@ class Gate:
             log.exception("failed", path=scope["path"])
             if not started:
                 request = Request(scope, receive, ident)
-                await self._send(self._services.show_error(request, None, Unexpected()), ident, send)
+                await self._send(self._services.show_error(self._services, request, None, Unexpected()), ident, send)
         return status

@@ -105,7 +105,7 @@ def exposition(snapshots: Iterable[dict[str, Any]]) -> bytes:
             return _families(list(snapshots))
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector())  # type: ignore[arg-type]  # a collector is whatever has `collect`
+    registry.register(Collector())
     return generate_latest(registry)
 
 
@@ -118,7 +118,7 @@ def read_snapshots(folder: Path) -> Iterator[dict[str, Any]]:
 def _families(snapshots: list[dict[str, Any]]) -> Iterator[Any]:
     from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-    counters = (
+    counters: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("requests", "poolgate_requests", "Requests answered.", ("endpoint", "method", "status")),
         ("tokens", "poolgate_tokens_issued", "Token responses by grant.", ("pool", "grant_type")),
         ("sign_ins", "poolgate_sign_ins", "Password sign-ins by outcome.", ("pool", "outcome")),
@@ -134,7 +134,7 @@ def _families(snapshots: list[dict[str, Any]]) -> Iterator[Any]:
         for named, value in sums.items():
             counter.add_metric(named, value)
         yield counter
-    histograms = (
+    histograms: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("latency", "poolgate_request_seconds", "Time to answer.", ("endpoint",)),
         ("stores", "poolgate_store_seconds", "Time of store calls.", ("role", "call")),
     )

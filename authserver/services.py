@@ -16,9 +16,6 @@ from authserver.tokens.keyring import KeyRing
 from authserver.tokens.revocation import Revocations
 from authserver.web import Answer, Request
 
-ShowError = Callable[[Request, Issuer | None, Refusal], Answer]
-"""Makes the error page a person sees; the pages front end provides it, the OAuth endpoints call it."""
-
 
 @dataclass(slots=True)
 class Services:
@@ -36,7 +33,8 @@ class Services:
     sign_ins: SignIns
     emit: Emit
     base_url: str
-    show_error: ShowError
+    show_error: "Refuse"
+    """Makes the error page a person sees: the pages front end provides it, the OAuth endpoints call it."""
 
     @property
     def secure(self) -> bool:

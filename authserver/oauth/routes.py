@@ -18,7 +18,7 @@ from authserver.web import Answer, Request
 
 def _page(services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
     """The endpoints that a person's browser visits show errors as pages."""
-    return services.show_error(request, issuer, refusal)
+    return services.show_error(services, request, issuer, refusal)
 
 
 def _machine(name: str, **methods: Handler) -> Endpoint:

@@ -49,6 +49,7 @@ _LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem)", re.ASCII)
 _FONT = re.compile(r"[A-Za-z-][A-Za-z0-9-]*(?: [A-Za-z-][A-Za-z0-9-]*){0,5}", re.ASCII)
 _MAX_FONTS = 12
 _MAX_TEXT = 300
+_TINTED = 5.4  # links also stand on a ground tinted with their own colour, which costs them nearly one
 _WIDE_KEYWORDS = frozenset({"inherit", "initial", "unset", "revert", "revert-layer", "default"})
 
 
@@ -157,7 +158,7 @@ def _with_derived(colours: dict[str, Pair]) -> dict[str, Pair]:
         link = accent
         for ground in ("color-surface", "color-background"):
             grounds = colours.get(ground) or default_colours()[ground]
-            link = (readable(link[0], grounds[0]), readable(link[1], grounds[1]))
+            link = (readable(link[0], grounds[0], _TINTED), readable(link[1], grounds[1], _TINTED))
         derived["color-link"] = link
     return derived
 

@@ -7,12 +7,13 @@ page; one that is not fit is left out (ASVS 3.2.2, and no `javascript:` anywhere
 import re
 from urllib.parse import urlsplit
 
-from authserver.model.clients import well_formed_uri
-
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:.*", re.ASCII)
-_OWN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%#]+", re.ASCII)
+_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%#]+", re.ASCII)
 _DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif|svg\+xml);base64,[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+MAX_LINK = 8192
+"""Characters of an address: one that starts a sign-in again carries a whole authorization request."""
 
 MAX_DATA_IMAGE = 64 * 1024
 """Characters of an inlined logo: it is sent with every page."""
@@ -25,7 +26,7 @@ def link_target(url: str | None) -> str | None:
     if url.startswith(("/", "?")):
         return url if _own(url) else None
     if _PRIVATE_SCHEME.fullmatch(url):
-        return url if _uri_characters(url) else None
+        return url if _spelled(url) else None
     return url if _web(url, ("https", "http")) else None
 
 
@@ -43,17 +44,20 @@ def image_source(url: str | None) -> str | None:
 
 
 def _own(url: str) -> bool:
-    """The length is ours to choose: a way to start again carries a whole authorization request."""
-    return not url.startswith("//") and _OWN.fullmatch(url) is not None
+    return not url.startswith("//") and _spelled(url)
 
 
-def _uri_characters(url: str) -> bool:
-    """A fragment is fine in a link, though not in a redirect URI."""
-    return well_formed_uri(url.replace("#", "", 1))
+def _spelled(url: str) -> bool:
+    """Made of the characters of RFC 3986 alone."""
+    return len(url) <= MAX_LINK and _CHARACTERS.fullmatch(url) is not None
 
 
 def _web(url: str, schemes: tuple[str, ...]) -> bool:
-    if not _uri_characters(url):
+    if not _spelled(url):
         return False
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
     return parts.scheme in schemes and bool(parts.hostname) and "@" not in parts.netloc

@@ -1,0 +1,186 @@
+"""The life of a user in the hands of an operator: created, given a password, grouped, disabled, deleted."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from authserver.accounts.passwords import check_password, context_words
+from authserver.crypto.passwords import Passwords
+from authserver.effects import Clock, Random
+from authserver.errors import Conflict, Invalid, NotFound
+from authserver.model.pools import Pool
+from authserver.model.users import PasswordCredential, User, fold
+from authserver.rules.addresses import normal_email, normal_phone_number
+from authserver.rules.attributes import attribute_faults, missing_attributes
+from authserver.rules.names import username_fault
+from authserver.store import Directory
+
+EndAccess = Callable[[str, str], Awaitable[object]]
+"""Ends every session and every grant of a user: takes the pool and the user's id."""
+
+_LAST = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to create. The email address and phone number may be in any form that can be made normal."""
+
+    username: str
+    password: str | None = field(default=None, repr=False)
+    password_hash: str | None = field(default=None, repr=False)
+    email: str | None = None
+    email_verified: bool = False
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+    groups: tuple[str, ...] = ()
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+def new_user_faults(pool: Pool, new: NewUser) -> list[tuple[str, str]]:
+    """What keeps the user from being created in this pool, each with its field."""
+    faults: list[tuple[str, str]] = []
+    if (fault := username_fault(new.username)) is not None or (fault := _posing_fault(pool, new)) is not None:
+        faults.append(("username", fault))
+    for name, value, normal in (
+        ("email", new.email, normal_email),
+        ("phone_number", new.phone_number, normal_phone_number),
+    ):
+        try:
+            _ = normal(value) if value is not None else None
+        except ValueError as error:
+            faults.append((name, str(error)))
+    known = {group.name for group in pool.groups}
+    faults += [("groups", f"`{name}` is no group of the pool") for name in new.groups if name not in known]
+    faults += attribute_faults(pool, new.attributes)
+    own = {"email": new.email, "phone_number": new.phone_number}
+    faults += [(name, "is required by the pool") for name in missing_attributes(pool, {**new.attributes, **own})]
+    faults += _password_faults(pool, new.password, new.username, new.email)
+    return faults
+
+
+def _posing_fault(pool: Pool, new: NewUser) -> str | None:
+    """A username wins over an email address at sign-in: nobody may take another's address as a name."""
+    if "email" in pool.sign_in_with and "@" in new.username and fold(new.username) != fold(new.email or ""):
+        return "looks like an email address, and is not the user's own"
+    if "phone_number" in pool.sign_in_with and new.username.startswith("+") and new.username != new.phone_number:
+        return "looks like a phone number, and is not the user's own"
+    return None
+
+
+def _password_faults(pool: Pool, password: str | None, username: str, email: str | None) -> list[tuple[str, str]]:
+    if password is None:
+        return []
+    broken = check_password(pool.password_policy, password, context_words(username, email))
+    return [("password", rule.sentence) for rule in broken]
+
+
+def refuse(faults: Iterable[tuple[str, str]]) -> None:
+    """Raise Invalid with all the faults, if there are any."""
+    found = list(faults)
+    if found:
+        raise Invalid("\n".join(f"`{name}` {sentence}" for name, sentence in found), field=found[0][0])
+
+
+def ordered_groups(pool: Pool, names: Collection[str]) -> tuple[str, ...]:
+    """Group names by precedence, then by name."""
+    precedence = {g.name: g.precedence for g in pool.groups}
+
+    def key(name: str) -> tuple[int, str]:
+        own = precedence.get(name)
+        return (own if own is not None else _LAST, name)
+
+    return tuple(sorted(set(names), key=key))
+
+
+class Users:
+    """What an operator may do to the users of a pool.
+
+    Args:
+        end_access: called once a user may no longer use what was opened before.
+    """
+
+    def __init__(
+        self, directory: Directory, passwords: Passwords, clock: Clock, random: Random, end_access: EndAccess
+    ) -> None:
+        self._directory = directory
+        self._passwords = passwords
+        self._clock = clock
+        self._random = random
+        self._end_access = end_access
+
+    async def find(self, pool: Pool, name: str) -> User:
+        """The user of this username, verified email or phone number, or id. Raises NotFound."""
+        found = await self._directory.find_user(pool.id, name, ("username", "email", "phone_number"))
+        found = found or await self._directory.user(pool.id, name)
+        if found is None:
+            raise NotFound(f"There is no user {name!r} in the pool {pool.id}.")
+        return found
+
+    async def create(self, pool: Pool, new: NewUser) -> User:
+        """Create a confirmed user. Raises Invalid with everything that is wrong, Conflict if a name is taken, Busy."""
+        refuse(new_user_faults(pool, new))
+        if await self._directory.find_user(pool.id, new.username, ("username",)) is not None:
+            raise Conflict(f"The username {new.username} is taken.")  # before the cost of a hash
+        now = int(self._clock())
+        user = User(
+            id=self._random.uuid(),
+            pool=pool.id,
+            username=new.username,
+            email=normal_email(new.email) if new.email is not None else None,
+            email_verified=new.email is not None and new.email_verified,
+            phone_number=normal_phone_number(new.phone_number) if new.phone_number is not None else None,
+            phone_number_verified=new.phone_number is not None and new.phone_number_verified,
+            attributes=dict(new.attributes),
+            groups=ordered_groups(pool, new.groups),
+            created_at=now,
+            updated_at=now,
+        )
+        encoded = await self._passwords.hash(new.password) if new.password is not None else new.password_hash
+        credential = PasswordCredential(user.id, encoded, now) if encoded is not None else None
+        await self._directory.create_user(pool.id, user, credential)
+        return user
+
+    async def set_password(self, pool: Pool, user: User, password: str) -> None:
+        """Give the user a password, and end every session and grant made under the old one.
+
+        Password sign-in that was closed after too many failures opens again. Raises Invalid, Busy.
+        """
+        refuse(_password_faults(pool, password, user.username, user.email))
+        encoded = await self._passwords.hash(password)
+        credential = PasswordCredential(user.id, encoded, int(self._clock()))
+        if not await self._directory.set_password(pool.id, credential):
+            raise NotFound(f"There is no user {user.username!r} in the pool {pool.id}.")
+        if user.state in {"reset_required", "must_change"}:
+            await self._change(pool, replace(user, state="confirmed"))
+        await self._directory.clear_password_failures(pool.id, user.id)
+        await self._end_access(pool.id, user.id)
+
+    async def disable(self, pool: Pool, user: User) -> User:
+        """Keep the user from signing in and end what is open. Disabling again ends it again."""
+        changed = await self._change(pool, replace(user, state="disabled"))
+        await self._end_access(pool.id, user.id)
+        return changed
+
+    async def enable(self, pool: Pool, user: User) -> User:
+        """Let a disabled user sign in again. Raises Conflict if the user is not disabled."""
+        if user.state != "disabled":
+            raise Conflict(f"The user {user.username} is not disabled, but {user.state}.")
+        return await self._change(pool, replace(user, state="confirmed"))
+
+    async def delete(self, pool: Pool, user: User) -> None:
+        """Delete the user with everything that belongs to it. Disabled first, so that no sign-in slips in between."""
+        await self.disable(pool, user)
+        await self._directory.delete_user(pool.id, user.id)
+
+    async def change_groups(
+        self, pool: Pool, user: User, *, add: Collection[str] = (), remove: Collection[str] = ()
+    ) -> User:
+        """Put the user into groups and take it out of others. Tokens show it from their next issue on. Raises Invalid."""
+        known = {group.name for group in pool.groups}
+        refuse(("groups", f"`{name}` is no group of the pool") for name in add if name not in known)
+        groups = ordered_groups(pool, (set(user.groups) | set(add)) - set(remove))
+        return user if groups == user.groups else await self._change(pool, replace(user, groups=groups))
+
+    async def _change(self, pool: Pool, user: User) -> User:
+        changed = replace(user, updated_at=int(self._clock()))
+        await self._directory.update_user(pool.id, changed)
+        return changed

@@ -1,0 +1,294 @@
+"""Provisioning: what a pool file asks for becomes a plan, and the plan is carried out (DESIGN 3).
+
+A plan is made from facts and changes nothing. Carrying it out may be broken off anywhere: the next plan holds what is
+left. Nothing that the file does not mention is removed unless pruning is asked for, and then only what files own.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from authserver.accounts.changes import SECRET_SET, Change, FieldChange, client_change, pool_changes
+from authserver.accounts.clients import MACHINE_GRANT_BYTES
+from authserver.accounts.directory import NewUser, Users, new_user_faults
+from authserver.crypto.secrets import digest
+from authserver.effects import Clock, Random
+from authserver.model.clients import Client
+from authserver.model.keys import SIGNING_ALGORITHMS
+from authserver.model.pools import Pool
+from authserver.model.users import fold
+from authserver.poolfile import ClientSpec, PoolFile, UserSeed
+from authserver.rules.names import STANDARD_SCOPES
+from authserver.store import Directory, Stores
+from authserver.tomlfile import BadConfig, Fault
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the stores hold of what a file describes.
+
+    `elsewhere`: client ids of the file that another pool has, with that pool. `usernames`: those of the file's users
+    that exist (folded). `addresses`: verified email addresses and phone numbers of the file's users that exist.
+    """
+
+    pool: Pool | None = None
+    clients: tuple[Client, ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    usernames: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    keys_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What carrying out would change. `notes` are consequences that an operator should know of."""
+
+    file: PoolFile
+    pool: Pool
+    changes: tuple[Change, ...] = ()
+    pool_differs: bool = False
+    keys_missing: bool = False
+    put_clients: tuple[Client, ...] = ()
+    delete_clients: tuple[str, ...] = ()
+    users: tuple[UserSeed, ...] = ()
+    dropped_groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not self.changes
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What carrying out a plan needs. `ensure_keys` gives a pool the signing keys it lacks (`KeyRing.ensure`)."""
+
+    stores: Stores
+    users: Users
+    ensure_keys: Callable[[str], Awaitable[object]]
+    clock: Clock
+    random: Random
+
+
+async def gather(stores: Stores, file: PoolFile) -> Facts:
+    """Read the facts that `plan` judges. Raises StoreUnavailable."""
+    registry, pool_id = stores.registry, file.pool.id
+    elsewhere: dict[str, str] = {}
+    for spec in file.clients:
+        owner = await registry.pool_of_client(spec.client.client_id)
+        if owner is not None and owner != pool_id:
+            elsewhere[spec.client.client_id] = owner
+    pool = await registry.pool(pool_id)
+    if pool is None:
+        return Facts(elsewhere=elsewhere)
+    kinds = {(key.alg, key.state) for key in await registry.keys(pool_id)}
+    usernames: set[str] = set()
+    addresses: set[str] = set()
+    for seed in file.users:
+        if await stores.directory.find_user(pool_id, seed.username, ("username",)) is not None:
+            usernames.add(fold(seed.username))
+        else:
+            addresses |= await _taken(stores.directory, pool_id, seed)
+    return Facts(
+        pool=pool,
+        clients=tuple(await registry.clients(pool_id)),
+        elsewhere=elsewhere,
+        usernames=frozenset(usernames),
+        addresses=frozenset(addresses),
+        keys_complete=all((alg, state) in kinds for alg in SIGNING_ALGORITHMS for state in ("current", "next")),
+    )
+
+
+async def _taken(directory: Directory, pool: str, seed: UserSeed) -> set[str]:
+    taken: set[str] = set()
+    if seed.email and seed.email_verified and await directory.find_user(pool, seed.email, ("email",)) is not None:
+        taken.add(seed.email)
+    number = seed.phone_number if seed.phone_number_verified else None
+    if number and await directory.find_user(pool, number, ("phone_number",)) is not None:
+        taken.add(number)
+    return taken
+
+
+def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
+    """What has to change for the stores to hold what the file says. Pure.
+
+    Raises:
+        BadConfig: where the file cannot be carried out: a client id of another pool, a user whose email address is
+            another user's, or whose password breaks the pool's policy.
+    """
+    target = file.pool if prune else _with_unmentioned(file.pool, facts.pool)
+    changes = pool_changes(facts.pool, target)
+    pool_differs = bool(changes)
+    if not facts.keys_complete:
+        changes.append(Change("keys", file.pool.id, "create"))
+
+    present = {client.client_id: client for client in facts.clients}
+    put: list[Client] = []
+    for spec in file.clients:
+        client = _target_client(spec, present.get(spec.client.client_id))
+        change = client_change(present.get(client.client_id), client)
+        if change is not None:
+            changes.append(change)
+            put.append(client)
+    mentioned = {spec.client.client_id for spec in file.clients}
+    gone = [c.client_id for c in facts.clients if prune and c.managed and c.client_id not in mentioned]
+    changes += [Change("client", client_id, "remove") for client_id in gone]
+
+    users = tuple(seed for seed in file.users if fold(seed.username) not in facts.usernames)
+    changes += [Change("user", seed.username, "create", _user_fields(seed)) for seed in users]
+    faults = [*_client_faults(facts, file), *_user_faults(facts, file, users)]
+    if faults:
+        raise BadConfig(faults)
+    return Plan(
+        file=file,
+        pool=target,
+        changes=tuple(changes),
+        pool_differs=pool_differs,
+        keys_missing=not facts.keys_complete,
+        put_clients=tuple(put),
+        delete_clients=tuple(gone),
+        users=users,
+        dropped_groups=tuple(c.name for c in changes if c.kind == "group" and c.action == "remove"),
+        notes=tuple(_notes(target, (c for c in facts.clients if c.client_id not in {*mentioned, *gone}))),
+    )
+
+
+def _with_unmentioned(wanted: Pool, present: Pool | None) -> Pool:
+    """The wanted pool with the groups and resource servers that it does not mention."""
+    if present is None:
+        return wanted
+    groups = {g.name for g in wanted.groups}
+    servers = {s.identifier for s in wanted.resource_servers}
+    return replace(
+        wanted,
+        groups=(*wanted.groups, *(g for g in present.groups if g.name not in groups)),
+        resource_servers=(
+            *wanted.resource_servers,
+            *(s for s in present.resource_servers if s.identifier not in servers),
+        ),
+    )
+
+
+def _target_client(spec: ClientSpec, present: Client | None) -> Client:
+    """The client as it shall be stored: with its secret's digest, and with what it was given at its creation."""
+    digests = (digest(spec.secret.value),) if spec.secret is not None else ()
+    client = replace(spec.client, secret_digests=digests)
+    if present is None:
+        return client
+    return replace(client, machine_grant=present.machine_grant, created_at=present.created_at)
+
+
+def _user_fields(seed: UserSeed) -> tuple[FieldChange, ...]:
+    shown: dict[str, object] = {
+        "email": seed.email,
+        "phone_number": seed.phone_number,
+        "groups": list(seed.groups),
+        **seed.attributes,
+        "password": SECRET_SET if seed.password is not None or seed.password_hash is not None else None,
+    }
+    return tuple(FieldChange(name, None, value) for name, value in shown.items() if value)
+
+
+def _client_faults(facts: Facts, file: PoolFile) -> list[Fault]:
+    return [
+        file.fault(spec.line, f"the client id `{name}` belongs to the pool {facts.elsewhere[name]} already")
+        for spec in file.clients
+        if (name := spec.client.client_id) in facts.elsewhere
+    ]
+
+
+def _user_faults(facts: Facts, file: PoolFile, users: Iterable[UserSeed]) -> list[Fault]:
+    faults: list[Fault] = []
+    for seed in users:
+        label = f"the user `{seed.username}` cannot be created"
+        for name, value in (("email address", seed.email), ("phone number", seed.phone_number)):
+            if value in facts.addresses:
+                faults.append(file.fault(seed.line, f"{label}: the {name} {value} is another user's"))
+        for key, sentence in new_user_faults(file.pool, _new_user(seed)):
+            faults.append(file.fault(seed.line, f"{label}: `{key}` {sentence}"))
+    return faults
+
+
+def seed_faults(file: PoolFile) -> list[Fault]:
+    """What would keep the file's users from being created anywhere, such as a password that breaks the policy."""
+    return _user_faults(Facts(), file, file.users)
+
+
+def _notes(pool: Pool, others: Iterable[Client]) -> Iterable[str]:
+    known = {*STANDARD_SCOPES, *pool.scope_descriptions()}
+    for client in others:
+        lost = [scope for scope in client.scope if scope not in known]
+        if lost:
+            yield f"the client {client.client_id}, which the file does not mention, loses the scope {' '.join(lost)}"
+
+
+def _new_user(seed: UserSeed) -> NewUser:
+    return NewUser(
+        username=seed.username,
+        password=seed.password.value if seed.password is not None else None,
+        password_hash=seed.password_hash,
+        email=seed.email,
+        email_verified=seed.email_verified,
+        phone_number=seed.phone_number,
+        phone_number_verified=seed.phone_number_verified,
+        groups=seed.groups,
+        attributes=seed.attributes,
+    )
+
+
+async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = lambda _change: None) -> None:
+    """Make the plan's changes, calling `done` after each.
+
+    Raises:
+        Conflict: if somebody else took a name meanwhile; what was done stays, and a new plan shows the rest.
+        StoreUnavailable: likewise.
+    """
+    registry, pool = tools.stores.registry, plan.pool
+    if plan.pool_differs:
+        for group in plan.dropped_groups:
+            await _empty_group(tools.stores.directory, pool.id, group, int(tools.clock()))
+        await registry.put_pool(pool)
+    by_kind = {(change.kind, change.name): change for change in plan.changes}
+    for change in plan.changes:
+        if change.kind in {"pool", "attribute", "group", "resource_server"}:
+            done(change)
+    if plan.keys_missing:
+        await tools.ensure_keys(pool.id)
+        done(by_kind["keys", pool.id])
+    for client in plan.put_clients:
+        await registry.put_client(pool.id, client if client.machine_grant else _first(client, tools))
+        done(by_kind["client", client.client_id])
+    for client_id in plan.delete_clients:
+        await registry.delete_client(pool.id, client_id)
+        done(by_kind["client", client_id])
+    for seed in plan.users:
+        await tools.users.create(pool, _new_user(seed))
+        done(by_kind["user", seed.username])
+
+
+def _first(client: Client, tools: Tools) -> Client:
+    """What a client is given once, at its creation, and keeps."""
+    return replace(
+        client,
+        machine_grant=tools.random.token(MACHINE_GRANT_BYTES),
+        created_at=client.created_at or int(tools.clock()),
+    )
+
+
+async def _empty_group(directory: Directory, pool: str, group: str, now: int) -> None:
+    """Take every member out of a group that goes: a group of that name made later must not find them in it."""
+    after: str | None = None
+    while page := await directory.users(pool, limit=_PAGE, after=after):
+        for user in page:
+            if group in user.groups:
+                kept = tuple(name for name in user.groups if name != group)
+                await directory.update_user(pool, replace(user, groups=kept, updated_at=now))
+        after = page[-1].username
+
+
+async def apply_file(file: PoolFile, tools: Tools, *, prune: bool = False) -> Plan:
+    """Gather, plan and carry out in one go; what starts with pool files uses this. Raises as they do."""
+    made = plan(await gather(tools.stores, file), file, prune=prune)
+    await carry_out(made, tools)
+    return made

@@ -1,0 +1,151 @@
+"""What commands share: their options, the settings, and the one way to the stores."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+import typer
+
+from authserver.effects import Clock, Random, SystemRandom, system_clock
+
+if TYPE_CHECKING:
+    from authserver.accounts.clients import Clients
+    from authserver.accounts.directory import Users
+    from authserver.accounts.provision import Tools
+    from authserver.crypto.passwords import Passwords
+    from authserver.crypto.sealing import Sealer
+    from authserver.model.pools import Pool
+    from authserver.settings import Settings
+    from authserver.store import Stores
+    from authserver.tokens.keyring import KeyRing
+
+T = TypeVar("T")
+
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings; ./poolgate.toml by default.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help="Instead of `data_dir`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PoolId = Annotated[str | None, typer.Option("--pool", metavar="ID", help="The pool; may be left out if there is one.")]
+
+
+class Opened(Protocol):
+    """The open stores with the tools that belong to them, as `authserver.app.open_stores` yields them."""
+
+    @property
+    def stores(self) -> "Stores": ...
+    @property
+    def key_ring(self) -> "KeyRing": ...
+    @property
+    def sealer(self) -> "Sealer": ...
+    @property
+    def passwords(self) -> "Passwords": ...
+
+    async def revoke_user(self, pool: str, user_id: str) -> object:
+        """End every session and grant of the user."""
+        ...
+
+
+OpenStores = Callable[["Settings", Clock, Random], AbstractAsyncContextManager[Opened]]
+
+
+def _open_stores(settings: "Settings", clock: Clock, random: Random) -> AbstractAsyncContextManager[Opened]:
+    from authserver.app import open_stores
+
+    return open_stores(settings, clock, random)
+
+
+async def _migrate(settings: "Settings") -> None:
+    from authserver.app import migrate
+
+    await migrate(settings)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the command line: what it reaches the world through. `debug` shows tracebacks."""
+
+    open_stores: OpenStores = _open_stores
+    migrate: Callable[["Settings"], Coroutine[Any, Any, None]] = _migrate
+    clock: Clock = system_clock
+    random: Random = field(default_factory=SystemRandom)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    debug: bool = False
+
+
+def fresh_run() -> Run:
+    """A run against the real world."""
+    return Run()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """An open installation, and the clock and chance that go with it."""
+
+    opened: Opened
+    settings: "Settings"
+    clock: Clock
+    random: Random
+
+    @property
+    def stores(self) -> "Stores":
+        return self.opened.stores
+
+    def users(self) -> "Users":
+        """The operator's hand on users."""
+        from authserver.accounts.directory import Users
+
+        opened = self.opened
+        return Users(opened.stores.directory, opened.passwords, self.clock, self.random, opened.revoke_user)
+
+    def clients(self) -> "Clients":
+        """The operator's hand on clients."""
+        from authserver.accounts.clients import Clients
+
+        return Clients(self.stores.registry, self.clock, self.random)
+
+    def tools(self) -> "Tools":
+        """What carrying out a plan needs."""
+        from authserver.accounts.provision import Tools
+
+        return Tools(self.stores, self.users(), self.opened.key_ring.ensure, self.clock, self.random)
+
+    async def pool(self, pool_id: str | None) -> "Pool":
+        """The pool of this id, or the only one. Raises NotFound, Invalid."""
+        from authserver.errors import Invalid, NotFound
+
+        if pool_id is not None:
+            found = await self.stores.registry.pool(pool_id)
+            if found is None:
+                raise NotFound(f"There is no pool {pool_id!r}; create it with `poolgate apply POOLFILE`.")
+            return found
+        pools = await self.stores.registry.pools()
+        if not pools:
+            raise NotFound("There is no pool yet; create one with `poolgate apply POOLFILE`.")
+        if len(pools) > 1:
+            raise Invalid(f"Say which pool with --pool: {', '.join(p.id for p in pools)}.", field="pool")
+        return pools[0]
+
+
+def load(run: Run, config: Path | None = None, data_dir: Path | None = None) -> "Settings":
+    """The settings in force. Raises BadConfig."""
+    from authserver.settings import load_settings
+
+    overrides = {"data_dir": str(data_dir)} if data_dir is not None else {}
+    return load_settings(config, environ=run.environ, overrides=overrides)
+
+
+def with_stores(
+    ctx: typer.Context, config: Path | None, data_dir: Path | None, work: Callable[[House], Awaitable[T]]
+) -> T:
+    """Open the installation, do the work, close it again."""
+    run: Run = ctx.obj
+    settings = load(run, config, data_dir)
+
+    async def opened() -> T:
+        async with run.open_stores(settings, run.clock, run.random) as opened:
+            return await work(House(opened, settings, run.clock, run.random))
+
+    return asyncio.run(opened())

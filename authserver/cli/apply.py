@@ -1,0 +1,127 @@
+"""`poolgate apply`: pools created and updated from files, or the difference shown."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from authserver.cli._context import Config, DataDir, House, Json, Run, with_stores
+
+if TYPE_CHECKING:
+    from authserver.accounts.changes import Change, FieldChange
+    from authserver.accounts.provision import Plan
+    from authserver.poolfile import PoolFile
+
+_MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
+_DURATIONS = ("_ttl", "refresh_idle", "refresh_grace", "session.idle", "session.absolute")
+
+
+def apply(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="POOLFILE", help="Pool files, one pool each.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the difference and change nothing.")] = False,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Remove groups, APIs and file-owned clients that the file does not mention."),
+    ] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Create or update pools from files. Applying again changes nothing."""
+    from authserver.poolfile import load_pool_files
+
+    run: Run = ctx.obj
+    pool_files = load_pool_files(files, environ=run.environ)
+
+    async def work(house: House) -> list["Plan"]:
+        plans = await _plans(house, pool_files, prune=prune)
+        if not as_json:
+            for made in plans:
+                await _one(house, made, dry_run=dry_run)
+        elif not dry_run:
+            from authserver.accounts.provision import carry_out
+
+            for made in plans:
+                await carry_out(made, house.tools())
+        return plans
+
+    plans = with_stores(ctx, config, data_dir, work)
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, "pools": [_as_json(p) for p in plans]}, indent=2))
+
+
+async def _plans(house: House, files: tuple["PoolFile", ...], *, prune: bool) -> list["Plan"]:
+    """The plans of all files, or every reason why one cannot be carried out: nothing is done by halves."""
+    from authserver.accounts.provision import gather, plan
+    from authserver.tomlfile import BadConfig, Fault
+
+    plans: list[Plan] = []
+    faults: list[Fault] = []
+    for file in files:
+        try:
+            plans.append(plan(await gather(house.stores, file), file, prune=prune))
+        except BadConfig as error:
+            faults += error.faults
+    if faults:
+        raise BadConfig(faults)
+    return plans
+
+
+async def _one(house: House, made: "Plan", *, dry_run: bool) -> None:
+    from rich.console import Console
+
+    from authserver.accounts.provision import carry_out
+
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    pool = made.pool.id
+    if made.empty:
+        console.print(f"{pool}: up to date")
+    else:
+        console.print(f"{pool} ({made.file.name})")
+        if dry_run:
+            for change in made.changes:
+                _show(console.print, change)
+        else:
+            await carry_out(made, house.tools(), done=lambda change: _show(console.print, change))
+        count = len(made.changes)
+        what = f"{count} change" if count == 1 else f"{count} changes"
+        console.print(f"{pool}: {what}{' to make; nothing was changed' if dry_run else ' made'}")
+    for note in made.notes:
+        console.print(f"note: {note}")
+
+
+def _show(write: Callable[..., None], change: "Change") -> None:
+    mark, colour = _MARKS[change.action]
+    label = {"resource_server": "resource server", "keys": "signing keys"}.get(change.kind, change.kind)
+    write(f"  {mark} {label} {change.name}", style=colour)
+    for field in change.fields:
+        before = "" if change.action == "create" else f"{_shown(field.name, field.before)} -> "
+        write(f"      {field.name}  {before}{_shown(field.name, field.after)}")
+
+
+def _shown(name: str, value: object) -> str:
+    from authserver.cli._output import cell
+    from authserver.tomlfile import format_duration
+
+    if isinstance(value, int) and not isinstance(value, bool) and name.endswith(_DURATIONS):
+        return format_duration(value)
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return ", ".join(str(item.get("name", item)) if isinstance(item, Mapping) else str(item) for item in value)
+    return cell(value) or "(none)"
+
+
+def _as_json(made: "Plan") -> dict[str, object]:
+    def fields(found: tuple["FieldChange", ...]) -> dict[str, object]:
+        return {f.name: {"before": f.before, "after": f.after} for f in found}
+
+    return {
+        "pool": made.pool.id,
+        "file": made.file.name,
+        "changes": [
+            {"kind": c.kind, "name": c.name, "action": c.action, "fields": fields(c.fields)} for c in made.changes
+        ],
+        "notes": list(made.notes),
+    }

@@ -1,0 +1,107 @@
+"""`poolgate check`: settings and pool files validated, stores tried, and what is unsafe said aloud."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from authserver.cli._context import Config, DataDir, House, Json, Run, load, with_stores
+
+if TYPE_CHECKING:
+    from authserver.cli._advice import Advice
+    from authserver.poolfile import PoolFile
+
+_PROBE_LIFE = 5
+
+
+def check(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[POOLFILE]", help="Those of `pool_files` if left out.")
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Validate settings and pool files, try the stores, and print what is unsafe. Fails on errors, not on warnings."""
+    from authserver.accounts.provision import seed_faults
+    from authserver.cli._advice import Advice, pool_advice, settings_advice
+    from authserver.errors import Refusal
+    from authserver.poolfile import load_pool_files
+    from authserver.settings import serve_refusals
+    from authserver.tomlfile import BadConfig
+
+    run: Run = ctx.obj
+    passed: list[str] = []
+    errors: list[str] = []
+    warnings: list[Advice] = []
+
+    pool_files: tuple[PoolFile, ...] = ()
+    paths = files or []
+    try:
+        settings = load(run, config, data_dir)
+        paths = paths or list(settings.pool_files)
+        passed.append(f"settings: {settings.config_file or 'defaults and environment'}")
+        errors += [f"serve would refuse: {sentence}" for sentence in serve_refusals(settings)]
+    except BadConfig as error:
+        settings = None
+        errors += [fault.sentence for fault in error.faults]
+    try:
+        pool_files = load_pool_files(paths, environ=run.environ)
+        faults = [fault for file in pool_files for fault in seed_faults(file)]
+        if faults:
+            raise BadConfig(faults)
+        passed += [f"pool file: {file.name}" for file in pool_files]
+    except BadConfig as error:
+        errors += [fault.sentence for fault in error.faults]
+    if settings is not None:
+        try:
+            with_stores(ctx, config, data_dir, _probe)
+            passed.append("stores: reading and writing")
+        except Refusal as refusal:
+            errors.append(
+                f"the stores do not work: {refusal.sentence}" + (f" ({refusal.detail})" * bool(refusal.detail))
+            )
+        except OSError as error:
+            errors.append(f"the stores do not work: {error.filename or ''} {error.strerror or error}")
+        warnings += settings_advice(settings)
+    warnings += [advice for file in pool_files for advice in pool_advice(file)]
+    _report(passed, warnings, errors, as_json=as_json)
+    if errors:
+        raise typer.Exit(1)
+
+
+async def _probe(house: House) -> None:
+    """Read and write in every store; leave nothing behind. Raises StoreUnavailable, or Unsealable for another key."""
+    from authserver.crypto.secrets import digest
+    from authserver.errors import StoreUnavailable
+    from authserver.model.keys import SIGNING_ALGORITHMS
+
+    stores, probe = house.stores, digest(house.random.token())
+    await stores.grants.purge(int(house.clock()))  # a write that is due anyway
+    await stores.one_time.put("-", "check", probe, b"1", _PROBE_LIFE)
+    if await stores.one_time.spend("-", "check", probe) is None:
+        raise StoreUnavailable(detail="what was just written could not be read back")
+    for pool in await stores.registry.pools():
+        kinds = {key.alg for key in await stores.registry.keys(pool.id) if key.state == "current"}
+        for alg in SIGNING_ALGORITHMS:
+            if alg in kinds:
+                await house.opened.key_ring.signer(pool.id, alg)
+
+
+def _report(passed: list[str], warnings: "list[Advice]", errors: list[str], *, as_json: bool) -> None:
+    if as_json:
+        found = [{"code": advice.code, "sentence": advice.sentence} for advice in warnings]
+        typer.echo(json.dumps({"ok": not errors, "passed": passed, "warnings": found, "errors": errors}, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for sentence in passed:
+        console.print(f"ok       {sentence}", style="green")
+    for advice in warnings:
+        console.print(f"warning  {advice.sentence}", style="yellow")
+    complaints = Console(markup=False, highlight=False, soft_wrap=True, stderr=True)
+    for sentence in errors:
+        complaints.print(f"error    {sentence}", style="red")

@@ -1,0 +1,133 @@
+"""`poolgate serve`: one process that answers by itself, or a parent that owns the stores and keeps workers running."""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from authserver.app import Opened, build, migrate, open_redis_url, open_stores, running
+from authserver.cli._context import House
+from authserver.cli.worker import NOTICE, Order
+from authserver.effects import SystemRandom, system_clock
+from authserver.gate import Lifecycle
+from authserver.logs import configure
+from authserver.metrics import exposition, read_snapshots
+from authserver.metrics_page import serve_metrics
+from authserver.serving import DRAIN, listen, run, serving, stop_event, until_stopped
+from authserver.settings import HostPort, Settings, load_settings, refuse_unsafe
+
+log = structlog.get_logger("server")
+
+_RESPAWN = 1.0
+"""Seconds before a worker that died is replaced."""
+
+
+def serve(config: Path | None, host: str | None, port: int | None, workers: int | None) -> None:
+    """Start for real. Raises Refusal."""
+    settings = load_settings(config)
+    listen_on = HostPort(
+        host if host is not None else settings.listen.host, port if port is not None else settings.listen.port
+    )
+    settings = replace(settings, listen=listen_on, workers=workers or settings.workers)
+    refuse_unsafe(settings)
+    configure(settings.log_format, settings.log_level)
+    sock = listen(listen_on.host, listen_on.port, "listen")
+    run(_alone(settings, sock) if settings.workers == 1 else _with_workers(settings, sock))
+
+
+async def _alone(settings: Settings, sock: socket.socket) -> None:
+    lifecycle = Lifecycle()
+    async with open_stores(settings, system_clock, SystemRandom(), serving=True) as opened:
+        await apply_pool_files(settings, opened)
+        async with running(opened), serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
+            with metrics_page(settings, lambda: exposition([opened.metrics.snapshot()])):
+                log.info("ready", url=settings.base_url, port=sock.getsockname()[1])
+                await until_stopped(lifecycle, notice=NOTICE)
+
+
+async def _with_workers(settings: Settings, sock: socket.socket) -> None:
+    """The parent owns the embedded store and migrates before any worker starts (DESIGN 2)."""
+    folder = settings.data_dir / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    async with open_redis_url(settings) as redis_url:
+        await migrate(settings)
+        folder.mkdir(mode=0o700, parents=True)
+        async with open_stores(settings, system_clock, SystemRandom(), redis_url=redis_url, prepared=True) as opened:
+            await apply_pool_files(settings, opened)
+        stopping = stop_event()
+        orders = [Order(settings, redis_url, sock.fileno(), folder, n) for n in range(settings.workers)]
+        with metrics_page(settings, lambda: exposition(read_snapshots(folder))):
+            await asyncio.gather(*(_keep(order, stopping) for order in orders))
+
+
+async def _keep(order: Order, stopping: asyncio.Event) -> None:
+    """Keep one worker running until the signal to stop."""
+    while not stopping.is_set():
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "authserver.cli.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(order.socket,),
+            # Signals of the terminal reach the parent alone, which ends its workers in its own order.
+            start_new_session=True,
+        )
+        if worker.stdin is None or worker.stdout is None:
+            raise AssertionError("a worker without pipes")
+        worker.stdin.write(pickle.dumps(order))
+        worker.stdin.close()
+        if await worker.stdout.readline() == b"ready\n":
+            log.info("ready", worker=order.number, pid=worker.pid, url=order.settings.base_url)
+        ended = asyncio.create_task(worker.wait())
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if stopping.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                worker.terminate()
+            try:
+                await asyncio.wait_for(ended, DRAIN + 2)
+            except TimeoutError:
+                worker.kill()
+                await worker.wait()
+            return
+        log.error("a worker ended by itself", worker=order.number, code=worker.returncode)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _RESPAWN)
+
+
+@contextlib.contextmanager
+def metrics_page(settings: Settings, text: Callable[[], bytes]) -> Iterator[None]:
+    """The Prometheus page while the block runs, if it is not off."""
+    if settings.metrics is None:
+        yield
+        return
+    end = serve_metrics(settings.metrics.host, settings.metrics.port, text)
+    try:
+        yield
+    finally:
+        end()
+
+
+async def apply_pool_files(settings: Settings, opened: Opened) -> None:
+    """Apply the pool files of the settings, and give every pool the keys it lacks. Raises BadConfig."""
+    from authserver.accounts.provision import carry_out, gather, plan
+    from authserver.poolfile import load_pool_files
+
+    house = House(opened, settings, opened.clock, opened.random)
+    for file in load_pool_files(settings.pool_files, environ=os.environ):
+        made = plan(await gather(opened.stores, file), file)
+        if not made.empty:
+            await carry_out(made, house.tools())
+            log.info("pool file applied", pool=file.pool.id, changes=len(made.changes))
+    for pool in await opened.stores.registry.pools():
+        await opened.key_ring.ensure(pool.id)

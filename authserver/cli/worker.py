@@ -1,0 +1,73 @@
+"""One worker of `poolgate serve --workers N`: serves a socket it was given, with stores that its parent prepared."""
+
+import asyncio
+import os
+import pickle
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from authserver.app import build, open_stores, running
+from authserver.effects import SystemRandom, system_clock
+from authserver.gate import Lifecycle
+from authserver.logs import configure
+from authserver.metrics import Metrics
+from authserver.serving import run, serving, until_stopped
+from authserver.settings import Settings
+
+NOTICE = 0.2
+"""Seconds between `/readyz` turning and the socket closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is told by its parent, over its standard input."""
+
+    settings: Settings
+    redis_url: str
+    socket: int
+    metrics_folder: Path
+    number: int
+
+
+async def work(order: Order) -> None:
+    """Serve until told to stop, or until the parent is gone."""
+    settings = order.settings
+    lifecycle = Lifecycle()
+    async with (
+        open_stores(
+            settings, system_clock, SystemRandom(), redis_url=order.redis_url, prepared=True, serving=True
+        ) as opened,
+        running(opened),
+    ):
+        sock = socket.socket(fileno=order.socket)
+        noting = asyncio.create_task(_note_metrics(opened.metrics, order.metrics_folder))
+        try:
+            async with serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
+                sys.stdout.write("ready\n")
+                sys.stdout.flush()
+                await until_stopped(lifecycle, notice=NOTICE)
+        finally:
+            noting.cancel()
+            opened.metrics.write(order.metrics_folder)
+
+
+async def _note_metrics(metrics: Metrics, folder: Path) -> None:
+    parent = os.getppid()
+    while True:
+        metrics.write(folder)
+        await asyncio.sleep(1)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died and the stores die with it; whoever supervises starts us all anew
+
+
+def main() -> None:
+    """The process."""
+    order: Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, over its pipe
+    configure(order.settings.log_format, order.settings.log_level)
+    run(work(order))
+
+
+if __name__ == "__main__":
+    main()

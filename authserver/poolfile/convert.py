@@ -1,0 +1,244 @@
+"""From checked tables to values, with the rules that join tables: names that must exist, names that must differ."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from authserver.model.clients import Client
+from authserver.model.pools import (
+    AttributeDefinition,
+    Branding,
+    Group,
+    PasswordPolicy,
+    Pool,
+    ResourceServer,
+    Scope,
+    SessionPolicy,
+    TokenPolicy,
+)
+from authserver.model.users import fold
+from authserver.poolfile.client_model import ClientModel, UserModel
+from authserver.poolfile.pool_model import AttributeModel, GroupModel, PoolModel, ResourceServerModel
+from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
+from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes
+from authserver.rules.clients import client_faults, secret_fault
+from authserver.rules.names import STANDARD_SCOPES
+from authserver.tomlfile import Document, Secret
+from authserver.tomlfile.lines import KeyPath
+
+Note = Callable[[KeyPath, str], None]
+"""Takes a fault: the key's path, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The tables of a file that are valid in themselves, by their index."""
+
+    pool: PoolModel | None
+    groups: Mapping[int, GroupModel]
+    users: Mapping[int, UserModel]
+    resource_servers: Mapping[int, ResourceServerModel]
+    clients: Mapping[int, ClientModel]
+
+
+def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -> PoolFile | None:
+    """The file as a value, its faults noted; None if `[pool]` itself is not valid.
+
+    With `complete` False some tables are missing because they are faulty: names are then not looked up in them, so that
+    one mistake is told once.
+    """
+    groups = tuple(Group(g.name, g.description, g.precedence, g.role) for g in parts.groups.values())
+    servers = tuple(_resource_server(s) for s in parts.resource_servers.values())
+    _distinct("groups", "name", {i: g.name for i, g in parts.groups.items()}, note)
+    _distinct("users", "username", {i: fold(u.username) for i, u in parts.users.items()}, note)
+    verified = {i: fold(u.email) for i, u in parts.users.items() if u.email and u.email_verified}
+    _distinct("users", "email", verified, note)
+    numbers = {i: u.phone_number for i, u in parts.users.items() if u.phone_number and u.phone_number_verified}
+    _distinct("users", "phone_number", numbers, note)
+    _distinct("resource_servers", "identifier", {i: s.identifier for i, s in parts.resource_servers.items()}, note)
+    _distinct("clients", "client_id", {i: c.client_id for i, c in parts.clients.items()}, note)
+    for i, server in parts.resource_servers.items():
+        _distinct(("resource_servers", i, "scopes"), "name", dict(enumerate(s.name for s in server.scopes)), note)
+
+    pool = _pool(parts.pool, groups, servers, note) if parts.pool is not None else None
+    custom = {name for server in servers for name in server.scope_names()} if complete else None
+    if parts.pool is not None and custom is not None:
+        for k, scope in enumerate(parts.pool.default_scopes):
+            if scope not in STANDARD_SCOPES and scope not in custom:
+                note(("pool", "default_scopes", k), f"`{scope}` is neither a standard scope nor a resource server's")
+    defaults = pool.default_scopes if pool is not None else ()
+    clients = tuple(
+        _client(c, ("clients", i), pool.id if pool is not None else "", defaults, custom, document, note)
+        for i, c in parts.clients.items()
+    )
+    users = tuple(
+        _user(u, ("users", i), pool, {g.name for g in groups} if complete else None, document, note)
+        for i, u in parts.users.items()
+    )
+    if pool is None:
+        return None
+    secrets = [(("clients", i, "client_secret"), c.client_secret) for i, c in parts.clients.items()]
+    secrets += [(("users", i, "password"), u.password) for i, u in parts.users.items()]
+    plain = tuple(f"`{p[0]}.{p[2]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
+    return PoolFile(document.path, document.name, pool, clients, users, plain)
+
+
+def _distinct(table: str | KeyPath, key: str, names: Mapping[int, str], note: Note) -> None:
+    path = (table,) if isinstance(table, str) else table
+    seen: set[str] = set()
+    for index, name in names.items():
+        if name in seen:
+            note((*path, index, key), f"is `{name}` a second time")
+        seen.add(name)
+
+
+def _resource_server(model: ResourceServerModel) -> ResourceServer:
+    scopes = tuple(Scope(s.name, s.description) for s in model.scopes)
+    return ResourceServer(model.identifier, model.name, scopes, model.access_alg)
+
+
+def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceServer, ...], note: Note) -> Pool:
+    policy, tokens = model.password_policy, model.tokens
+    for key, values in (
+        ("languages", model.languages),
+        ("sign_in_with", model.sign_in_with),
+        ("default_scopes", model.default_scopes),
+    ):
+        if len(set(values)) != len(values):
+            note(("pool", key), "names something twice")
+    if policy.min_length > policy.max_length:
+        note(("pool", "password_policy", "min_length"), "is greater than max_length")
+    _distinct(("pool", "attributes"), "name", dict(enumerate(a.name for a in model.attributes)), note)
+    for i, attribute in enumerate(model.attributes):
+        if (fault := _definition_fault(attribute)) is not None:
+            note(("pool", "attributes", i, fault[0]), fault[1])
+    return Pool(
+        id=model.id,
+        name=model.name or model.id,
+        claims_profile=model.claims_profile,
+        default_scopes=tuple(model.default_scopes),
+        sign_in_with=tuple(model.sign_in_with),
+        languages=tuple(model.languages),
+        password_policy=PasswordPolicy(
+            min_length=policy.min_length,
+            max_length=policy.max_length,
+            require_lowercase=policy.require_lowercase,
+            require_uppercase=policy.require_uppercase,
+            require_numbers=policy.require_numbers,
+            require_symbols=policy.require_symbols,
+        ),
+        session=SessionPolicy(model.session.idle, model.session.absolute),
+        tokens=TokenPolicy(
+            code_ttl=tokens.code_ttl,
+            access_ttl=tokens.access_ttl,
+            id_ttl=tokens.id_ttl,
+            refresh_ttl=tokens.refresh_ttl,
+            refresh_idle=tokens.refresh_idle,
+            refresh_grace=tokens.refresh_grace,
+            access_alg=tokens.access_alg or ("RS256" if model.claims_profile == "cognito" else "ES256"),
+        ),
+        branding=Branding(model.branding.tokens, model.branding.logo, model.branding.texts),
+        attributes=tuple(
+            AttributeDefinition(a.name, a.type, a.mutable, a.required, a.min, a.max, a.self_editable)
+            for a in model.attributes
+        ),
+        groups=groups,
+        resource_servers=servers,
+    )
+
+
+def _definition_fault(model: AttributeModel) -> tuple[str, str] | None:
+    if model.name in {*TEXT_CLAIMS, *OWN_FIELDS} and model.type != "string":
+        return "type", f"must be string: {model.name} is a standard claim"
+    if model.name == "address":
+        return "name", "has a structure of its own (OpenID Connect Core 5.1.1) and takes no definition"
+    if model.type in {"boolean", "datetime"} and (model.min is not None or model.max is not None):
+        return ("min" if model.min is not None else "max"), f"has no meaning for the type {model.type}"
+    if model.min is not None and model.max is not None and model.min > model.max:
+        return "min", "is greater than max"
+    return None
+
+
+def _client(
+    model: ClientModel,
+    path: KeyPath,
+    pool: str,
+    default_scopes: tuple[str, ...],
+    custom: set[str] | None,
+    document: Document,
+    note: Note,
+) -> ClientSpec:
+    by_code = "authorization_code" in model.grant_types
+    scope = tuple(model.scope.split()) if model.scope is not None else default_scopes if by_code else ()
+    response_types = model.response_types if model.response_types is not None else ["code"] if by_code else []
+    client = Client(
+        client_id=model.client_id,
+        pool=pool,
+        client_name=model.client_name or model.client_id,
+        redirect_uris=tuple(model.redirect_uris),
+        post_logout_redirect_uris=tuple(model.post_logout_redirect_uris),
+        grant_types=tuple(model.grant_types),
+        response_types=tuple(response_types),
+        scope=scope,
+        token_endpoint_auth_method=model.token_endpoint_auth_method,
+        application_type=model.application_type,
+        id_token_signed_response_alg=model.id_token_signed_response_alg,
+        require_consent=model.require_consent,
+        require_pkce=model.require_pkce,
+        default_max_age=model.default_max_age,
+        access_ttl=model.access_ttl,
+        refresh_ttl=model.refresh_ttl,
+        client_uri=model.client_uri,
+        logo_uri=model.logo_uri,
+        policy_uri=model.policy_uri,
+        tos_uri=model.tos_uri,
+        contacts=tuple(model.contacts),
+        enabled=model.enabled,
+        managed=True,
+    )
+    for key, sentence in client_faults(client, custom):
+        note((*path, key), sentence)
+    if (fault := _secret_fault(client, model.client_secret)) is not None:
+        note((*path, "client_secret"), fault)
+    return ClientSpec(client, model.client_secret, document.line(path))
+
+
+def _secret_fault(client: Client, secret: Secret | None) -> str | None:
+    if client.public:
+        return None if secret is None else "must be left out: token_endpoint_auth_method is none"
+    if secret is None:
+        return f"is needed for {client.token_endpoint_auth_method}; a public client says none"
+    return secret_fault(secret.value)
+
+
+def _user(
+    model: UserModel, path: KeyPath, pool: Pool | None, groups: Iterable[str] | None, document: Document, note: Note
+) -> UserSeed:
+    if model.password is not None and model.password_hash is not None:
+        note((*path, "password_hash"), "stands beside a password; give one of them")
+    if model.password_hash is not None and not model.password_hash.value.startswith("$argon2id$"):
+        note((*path, "password_hash"), "must be an encoded Argon2id hash, beginning with $argon2id$")
+    for kind in ("email", "phone_number"):
+        if getattr(model, f"{kind}_verified") and getattr(model, kind) is None:
+            note((*path, f"{kind}_verified"), f"is true without {kind}")
+    if groups is not None:
+        for k, name in enumerate(model.groups):
+            if name not in groups:
+                note((*path, "groups", k), f"`{name}` is no group of this file")
+    if pool is not None:
+        for name, sentence in attribute_faults(pool, model.attributes):
+            note((*path, "attributes", name), sentence)
+        own = {"email": model.email, "phone_number": model.phone_number}
+        for name in missing_attributes(pool, {**model.attributes, **own}):
+            note(path, f"lacks `{name}`, which the pool requires")
+    return UserSeed(
+        username=model.username,
+        password=model.password,
+        password_hash=model.password_hash.value if model.password_hash is not None else None,
+        email=model.email,
+        email_verified=model.email_verified,
+        phone_number=model.phone_number,
+        phone_number_verified=model.phone_number_verified,
+        groups=tuple(model.groups),
+        attributes=dict(model.attributes),
+        line=document.line(path),
+    )

@@ -1,0 +1,53 @@
+"""What a pool file says, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from authserver.model.clients import Client
+from authserver.model.pools import Pool
+from authserver.tomlfile import Fault, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSpec:
+    """A client as the file describes it. `client` has no digest, machine grant or time yet: provisioning adds them."""
+
+    client: Client
+    secret: Secret | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UserSeed:
+    """A user to create if the username is free. Email and phone number are in their normal forms."""
+
+    username: str
+    password: Secret | None = None
+    password_hash: str | None = field(default=None, repr=False)
+    email: str | None = None
+    email_verified: bool = False
+    phone_number: str | None = None
+    phone_number_verified: bool = False
+    groups: tuple[str, ...] = ()
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFile:
+    """One pool file, read and checked. `name` is how messages call it; lines are counted from 1.
+
+    `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference.
+    """
+
+    path: Path
+    name: str
+    pool: Pool
+    clients: tuple[ClientSpec, ...] = ()
+    users: tuple[UserSeed, ...] = ()
+    plain_secrets: tuple[str, ...] = ()
+
+    def fault(self, line: int, sentence: str) -> Fault:
+        """A fault found later, such as a name that the stores hold already."""
+        return Fault(f"{self.name} line {line}: {sentence}", self.name, line)

@@ -1,0 +1,1 @@
+"""poolgate's tests."""

@@ -1,0 +1,1 @@
+"""Each storage role's suite, run over every implementation of the role."""

@@ -1,0 +1,245 @@
+"""The schema: three ways to it (created at once, migrated step by step, described in tables.py) and one result."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from authserver.adapters.sql import migrate, open_sql
+from authserver.adapters.sql.migration import HEAD, upgrade
+from authserver.adapters.sql.tables import METADATA
+from authserver.errors import Invalid, StoreUnavailable
+from tests import postgres
+from tests.conformance.sql_stores import bare_pool
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with nothing in it, once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'poolgate.db'}"
+    postgres.require()
+    return postgres.shared_server().create_database()
+
+
+def _file(url: str) -> str:
+    return url.removeprefix("sqlite:///")
+
+
+async def _with_connection(url: str, work: Callable[[sa.Connection], object]) -> object:
+    """Run `work` in a transaction over a plain connection."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            result = work(connection)
+        engine.dispose()
+        return result
+    driver = create_async_engine(url)
+    async with driver.begin() as connection:
+        result = await connection.run_sync(work)
+    await driver.dispose()
+    return result
+
+
+def _schema(url: str) -> str:
+    """The whole schema as the database itself describes it."""
+    if url.startswith("postgresql"):
+        return postgres.shared_server().dump_schema(url.partition("?")[0].rpartition("/")[2])
+    with sqlite3.connect(_file(url)) as connection:
+        rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    connection.close()
+    # SQLite keeps the very words of CREATE; only their layout may differ.
+    words = (" ".join(str(part).split()).replace("( ", "(").replace(" )", ")") for row in rows for part in row)
+    return "\n".join(words)
+
+
+async def test_a_fresh_database_is_ready_to_use(empty_url: str) -> None:
+    assert await migrate(empty_url) == "created"
+    async with await open_sql(empty_url) as stores:
+        assert await stores.registry.version() == 0
+        await stores.registry.put_pool(bare_pool("demo_A"))
+        assert await stores.registry.version() == 1
+
+
+async def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    await migrate(empty_url)
+    async with await open_sql(empty_url) as stores:
+        await stores.registry.put_pool(bare_pool("demo_A"))
+    before = _schema(empty_url)
+    assert await migrate(empty_url) == "current"
+    assert _schema(empty_url) == before
+    async with await open_sql(empty_url) as stores:
+        assert await stores.registry.pools() == [bare_pool("demo_A")]
+
+
+async def test_the_revisions_lead_to_the_schema_that_a_fresh_database_gets(empty_url: str, tmp_path: Path) -> None:
+    await migrate(empty_url)
+    created = _schema(empty_url)
+    if empty_url.startswith("sqlite"):
+        other = f"sqlite:///{tmp_path / 'other.db'}"
+    else:
+        other = postgres.shared_server().create_database()
+    await _with_connection(other, upgrade)
+    assert _schema(other) == created
+
+
+async def test_alembic_finds_no_difference_to_the_tables(empty_url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    def compare(connection: sa.Connection) -> object:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return compare_metadata(context, METADATA)
+
+    await _with_connection(empty_url, upgrade)
+    assert await _with_connection(empty_url, compare) == []
+
+
+async def test_a_database_without_a_version_number_to_start_from_has_none(empty_url: str) -> None:
+    await _with_connection(empty_url, upgrade)
+    async with await open_sql(empty_url) as stores:
+        assert await stores.registry.version() == 0
+
+
+def test_the_head_in_the_code_is_the_newest_revision() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "authserver/adapters/sql/migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    code = (
+        "import asyncio, sys; from authserver.adapters.sql import migrate;"
+        "sys.stdin.readline(); print(asyncio.run(migrate(sys.argv[1])))"
+    )
+    run, pipe = [sys.executable, "-c", code, empty_url], subprocess.PIPE
+    starters = [subprocess.Popen(run, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    await asyncio.sleep(1.5)  # until all have imported what they need
+    for starter in starters:
+        starter.stdin.write("\n")
+        starter.stdin.flush()
+    answers = [await asyncio.to_thread(starter.communicate, timeout=60) for starter in starters]
+    assert sorted(answers) == [("created\n", ""), *[("current\n", "")] * 3]
+
+
+async def test_tasks_that_start_together_migrate_once(empty_url: str) -> None:
+    outcomes = await asyncio.gather(*(migrate(empty_url) for _ in range(5)))
+    assert sorted(outcomes) == ["created", *["current"] * 4]
+
+
+async def test_a_schema_of_a_later_version_is_left_alone(empty_url: str) -> None:
+    await migrate(empty_url)
+    await _with_connection(
+        empty_url, lambda connection: connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+    assert await migrate(empty_url) == "newer"
+
+
+async def test_an_older_schema_is_upgraded(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one revision so far, so this pretends that the code wants a later one."""
+    await migrate(empty_url)
+    monkeypatch.setattr("authserver.adapters.sql.migration.HEAD", "0002")
+    assert await migrate(empty_url) == "upgraded"
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("authserver.adapters.sql.migration._CREATE_VERSION", sa.text("CREATE NONSENSE"))
+        with pytest.raises(StoreUnavailable):
+            await migrate(empty_url)
+    assert "users" not in _schema(empty_url)
+    assert await migrate(empty_url) == "created"
+
+
+async def test_a_database_with_somebody_elses_tables_is_refused(empty_url: str) -> None:
+    await _with_connection(empty_url, lambda connection: connection.execute(sa.text("CREATE TABLE users (id INT)")))
+    before = _schema(empty_url)
+    with pytest.raises(Invalid, match="users"):
+        await migrate(empty_url)
+    assert _schema(empty_url) == before
+
+
+async def test_a_migration_waits_its_turn_no_longer_than_told(empty_url: str) -> None:
+    if empty_url.startswith("sqlite"):
+        holder = sqlite3.connect(_file(empty_url), isolation_level=None)
+        holder.execute("PRAGMA journal_mode=WAL")
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            await migrate(empty_url, wait=0.2)
+        holder.close()
+    else:
+        engine = create_async_engine(empty_url)
+        async with engine.connect() as connection:
+            await connection.execute(sa.select(sa.func.pg_advisory_lock(0x706F6F6C67617465)))
+            with pytest.raises(StoreUnavailable):
+                await migrate(empty_url, wait=0.2)
+        await engine.dispose()
+    assert await migrate(empty_url, wait=0.2) == "created"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mysql://x/y", "sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true", "postgresql"]
+)
+async def test_a_url_that_names_no_database_of_ours_is_refused(url: str) -> None:
+    for use in (migrate, open_sql):
+        with pytest.raises(Invalid) as refused:
+            await use(url)
+        assert refused.value.field == "database_url"
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all.db", "postgresql://u:secret@127.0.0.1:1/x"])
+async def test_a_database_that_cannot_be_reached_is_unavailable(url: str) -> None:
+    with pytest.raises(StoreUnavailable) as refused:
+        await migrate(url, wait=2)
+    assert "secret" not in f"{refused.value.detail}{refused.value.sentence}"
+
+
+async def test_every_spelling_of_a_url_opens_the_same_database(empty_url: str) -> None:
+    await migrate(empty_url)
+    rest = empty_url.partition(":")[2]
+    if empty_url.startswith("sqlite"):
+        spellings = [f"sqlite+aiosqlite:{rest}"]
+    else:
+        tcp = postgres.shared_server().url(rest.partition("?")[0].rpartition("/")[2], tcp=True)
+        spellings = [f"postgresql:{rest}", tcp, f"{tcp}?ssl=prefer", f"{tcp}?sslmode=disable"]
+    for spelling in spellings:
+        async with await open_sql(spelling) as stores:
+            assert await stores.registry.version() == 0
+
+
+def test_sqlite_starts_without_loading_alembic_or_postgresql(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from authserver.adapters.sql import migrate, open_sql\n"
+        "async def main(url):\n"
+        "    for expected in ('created', 'current'):\n"
+        "        assert await migrate(url) == expected\n"
+        "    async with await open_sql(url) as stores:\n"
+        "        await stores.registry.pools()\n"
+        "asyncio.run(main(sys.argv[1]))\n"
+        "print([m for m in ('alembic', 'asyncpg', 'sqlalchemy.ext.asyncio', 'greenlet') if m in sys.modules])"
+    )
+    run = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'poolgate.db'}"]
+    assert subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout == "[]\n"
+
+
+async def test_the_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'poolgate.db'}"
+    await migrate(url)
+    async with await open_sql(url) as stores:
+        await stores.registry.put_pool(bare_pool("demo_A"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(["poolgate.db", "poolgate.db-wal", "poolgate.db-shm"], 0o600)

