@@ -91,7 +91,7 @@ async def open_redis_url(settings: Settings) -> AsyncIterator[str]:
 
 async def migrate(settings: Settings) -> None:
     """Bring the database to the schema of this version."""
-    from authserver.adapters.sql.migrate import migrate as migrate_sql
+    from authserver.adapters.sql.migration import migrate as migrate_sql
 
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await migrate_sql(database_url(settings))

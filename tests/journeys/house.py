@@ -1,0 +1,303 @@
+"""A whole server in process, on the memory stores, with a clock that tests move: what journeys drive over HTTP."""
+
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import jwt
+
+from authserver.app import Opened, build
+from authserver.crypto.passwords import Passwords
+from authserver.crypto.sealing import Sealer
+from authserver.crypto.secrets import digest
+from authserver.effects import SystemRandom
+from authserver.events import Event
+from authserver.gate import Lifecycle
+from authserver.metrics import Metrics
+from authserver.model.clients import Client
+from authserver.model.pools import Group, Pool, ResourceServer, Scope
+from authserver.model.users import PasswordCredential, User
+from authserver.settings import load_settings
+from authserver.store import Stores
+from authserver.store.cached import CachedRegistry
+from authserver.store.memory import memory_stores
+from authserver.tokens.issuer import Issuers
+from authserver.tokens.keyring import KeyRing
+from authserver.tokens.revocation import Revocations
+
+BASE = "http://localhost:8000"
+POOL = "test_Pool1"
+ISSUER = f"{BASE}/{POOL}"
+CALLBACK = "https://app.example.com/callback"
+SIGNED_OUT = "https://app.example.com/signed-out"
+SECRET = "a-secret-of-the-web-client-0123456789"
+PASSWORD = "correct-horse-battery"
+VERIFIER = "v" * 20 + "-._~" + "V" * 40
+ORDERS = "https://orders.example"
+STOCK = "https://stock.example"
+
+KEYS: dict[str, Any] = {}
+"""Signing keys made once for all tests: an RSA key takes 100 ms."""
+
+
+class Time:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def pool(pool_id: str = POOL, **changes: Any) -> Pool:
+    fixed = Pool(
+        id=pool_id,
+        name="Test",
+        groups=(Group("staff", precedence=1, role="arn:staff"), Group("all", precedence=9)),
+        resource_servers=(
+            ResourceServer(ORDERS, "Orders", (Scope("read", "Read orders"), Scope("write", "Change orders"))),
+            ResourceServer(STOCK, "Stock", (Scope("count", "Count the stock"),)),
+        ),
+    )
+    return replace(fixed, **changes)
+
+
+def client(client_id: str = "web", **changes: Any) -> Client:
+    fixed = Client(
+        client_id=client_id,
+        pool=POOL,
+        client_name="Web shop",
+        secret_digests=(digest(SECRET),),
+        redirect_uris=(CALLBACK,),
+        post_logout_redirect_uris=(SIGNED_OUT,),
+        grant_types=("authorization_code", "refresh_token"),
+        scope=(
+            "openid", "profile", "email", "phone", "address", "offline_access",
+            f"{ORDERS}/read", f"{ORDERS}/write", f"{STOCK}/count",
+        ),
+        machine_grant=f"machine-{client_id}",
+        id_token_signed_response_alg="ES256",
+    )  # fmt: skip
+    return replace(fixed, **changes)
+
+
+ADA = User(
+    id="3f0b1d0e-6c1f-4a57-9d25-000000000ada",
+    pool=POOL,
+    username="Ada",
+    email="ada@example.com",
+    email_verified=True,
+    phone_number="+821012345678",
+    phone_number_verified=True,
+    attributes={"name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "locale": "en"},
+    groups=("staff", "all"),
+    created_at=1_700_000_000,
+    updated_at=1_700_000_000,
+)
+BOB = User(id="3f0b1d0e-6c1f-4a57-9d25-000000000b0b", pool=POOL, username="bob", email="bob@example.com", email_verified=True)
+
+CLIENTS = (
+    client(),
+    client("other", client_name="Other shop", redirect_uris=("https://other.example.com/cb",)),
+    client("post", token_endpoint_auth_method="client_secret_post"),
+    client("spa", token_endpoint_auth_method="none", secret_digests=(), redirect_uris=("http://127.0.0.1/cb", "http://[::1]/cb", CALLBACK)),
+    client("asks", require_consent=True),
+    client("lax", require_pkce=False),
+    client("machine", grant_types=("client_credentials",), redirect_uris=(), scope=(f"{ORDERS}/read", f"{ORDERS}/write")),
+    client("code-only", grant_types=("authorization_code",)),
+)
+
+
+@dataclass
+class House:
+    """The server, its stores, and what happened in it."""
+
+    time: Time
+    opened: Opened
+    app: Any
+    lifecycle: Lifecycle
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def stores(self) -> Stores:
+        return self.opened.stores
+
+    def kinds(self) -> list[str]:
+        return [e.kind for e in self.events]
+
+    def browser(self, *, address: str = "198.51.100.7", pool_id: str = POOL) -> "Browser":
+        """A browser with an empty cookie jar, seen from the address."""
+        transport = httpx.ASGITransport(self.app, client=(address, 40000))
+        return Browser(self, httpx.AsyncClient(transport=transport, base_url=BASE), f"{BASE}/{pool_id}")
+
+
+async def _keys(opened: Opened, pool_id: str) -> None:
+    """The pool's keys, made once and sealed under the fixed master key."""
+    if pool_id not in KEYS:
+        await opened.key_ring.ensure(pool_id)
+        KEYS[pool_id] = await opened.stores.registry.keys(pool_id)
+        return
+    await opened.stores.registry.change_keys(pool_id, expected=[], put=KEYS[pool_id])
+
+
+@asynccontextmanager
+async def house(*pools: Pool, clients: tuple[Client, ...] = CLIENTS, base_url: str = BASE) -> AsyncIterator[House]:
+    """A server with the pools (one by default), clients, and the users ada and bob in the first."""
+    time = Time()
+    random = SystemRandom()
+    master = b"0123456789abcdef0123456789abcdef"
+    stores = memory_stores(time)
+    registry = CachedRegistry(stores.registry, time)
+    stores = replace(stores, registry=registry)
+    sealer = Sealer(master, random)
+    key_ring = KeyRing(registry, sealer, time)
+    passwords = Passwords(threads=1)
+    opened = Opened(
+        settings=load_settings(
+            environ={}, folder=Path("/nonexistent"), overrides={"base_url": base_url, "data_dir": "/nonexistent"}
+        ),
+        clock=time,
+        random=random,
+        stores=stores,
+        registry=registry,
+        sealer=sealer,
+        key_ring=key_ring,
+        passwords=passwords,
+        revocations=Revocations(stores.grants, time),
+        issuers=Issuers(registry, key_ring, base_url, master),
+        announcements=_Still(),
+        metrics=Metrics(),
+        redis_url="",
+    )
+    for one in pools or (pool(),):
+        await registry.put_pool(one)
+        await _keys(opened, one.id)
+    for one_client in clients:
+        await registry.put_client(one_client.pool, one_client)
+    if "hash" not in KEYS:
+        KEYS["hash"] = await passwords.hash(PASSWORD)
+    for user in (ADA, BOB):
+        await stores.directory.create_user(POOL, user, PasswordCredential(user.id, KEYS["hash"], 0))
+    lifecycle = Lifecycle()
+    events: list[Event] = []
+    app = build(opened, lifecycle, listeners=[events.append])
+    yield House(time, opened, app, lifecycle, events)
+    passwords.close()
+
+
+class _Still:
+    """Announcements of an installation with one process."""
+
+    async def publish_version(self, version: int) -> None: ...
+
+    async def read_version(self) -> int:
+        return 1
+
+    async def hint_revocation(self) -> int:
+        return 1
+
+    async def read_revocations(self) -> int:
+        return 1
+
+
+@dataclass
+class Browser:
+    """A browser at one pool; its methods are what a person or a client application does."""
+
+    house: House
+    http: httpx.AsyncClient
+    issuer: str
+
+    def request(self, **changes: str | None) -> dict[str, str]:
+        """The parameters of a good authorization request of `web`, with changes; None leaves one out."""
+        params: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": "web",
+            "redirect_uri": CALLBACK,
+            "scope": "openid profile email",
+            "state": "the-state",
+            "nonce": "the-nonce",
+            "code_challenge": s256(VERIFIER),
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        return {k: v for k, v in params.items() if v is not None}
+
+    async def authorize(self, **changes: str | None) -> httpx.Response:
+        return await self.http.get(f"{self.issuer}/oauth2/authorize?{urlencode(self.request(**changes))}")
+
+    async def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
+        """Send the page's form with the given fields."""
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert csrf is not None, page.text
+        return await self.http.post(str(page.url), data={"csrf": csrf[1], **fields})
+
+    async def sign_in(self, username: str = "ada", password: str = PASSWORD, **changes: str | None) -> httpx.Response:
+        """Authorize, name and password: the answer to the password."""
+        started = await self.authorize(**changes)
+        assert started.status_code == 302, started.text
+        page = await self.http.get(started.headers["location"])
+        named = await self.submit(page, step="identifier", username=username)
+        assert named.status_code == 303, named.text
+        page = await self.http.get(named.headers["location"])
+        return await self.submit(page, step="password", password=password)
+
+    async def code(self, **changes: str | None) -> str:
+        """A fresh code, signing in if need be."""
+        answer = await self.authorize(**changes)
+        if "/login?" in answer.headers["location"]:
+            answer = await self.sign_in(**changes)
+        return answered(answer)["code"]
+
+    async def token(self, client_id: str = "web", secret: str | None = SECRET, **form: str) -> httpx.Response:
+        auth = (client_id, secret) if secret is not None else None
+        extra = {} if auth is not None else {"client_id": client_id}
+        return await self.http.post(f"{self.issuer}/oauth2/token", data={**extra, **form}, auth=auth)
+
+    async def redeem(self, code: str, client_id: str = "web", secret: str | None = SECRET, **changes: str | None) -> httpx.Response:
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        kept = {k: v for k, v in (form | changes).items() if v is not None}
+        return await self.token(client_id, secret, **kept)
+
+    async def tokens(self, **changes: str | None) -> dict[str, Any]:
+        """Sign in and redeem the code: the token response."""
+        response = await self.redeem(await self.code(**changes))
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def refresh(self, token: str, client_id: str = "web", secret: str | None = SECRET, **form: str) -> httpx.Response:
+        return await self.token(client_id, secret, grant_type="refresh_token", refresh_token=token, **form)
+
+    async def userinfo(self, token: str) -> httpx.Response:
+        return await self.http.get(f"{self.issuer}/oauth2/userInfo", headers={"Authorization": f"Bearer {token}"})
+
+    async def revoke(self, token: str, client_id: str = "web", secret: str = SECRET, **form: str) -> httpx.Response:
+        return await self.http.post(f"{self.issuer}/oauth2/revoke", data={"token": token, **form}, auth=(client_id, secret))
+
+
+def answered(response: httpx.Response, redirect_uri: str = CALLBACK) -> dict[str, str]:
+    """The members of an authorization response that was redirected to the client."""
+    assert response.status_code in {302, 303}, (response.status_code, response.text)
+    location = response.headers["location"]
+    assert location.split("?")[0] == redirect_uri, location
+    return {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+
+
+def claims(token: str) -> Mapping[str, Any]:
+    """A token's claims, unverified."""
+    return jwt.decode(token, options={"verify_signature": False})
