@@ -7,7 +7,7 @@ reference 1), so bodies are parsed here. Every limit on what strangers may send 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
@@ -101,17 +101,32 @@ class Params:
 
 
 def parse_params(text: bytes) -> Params:
-    """Parameters in the form encoding. Raises ProtocolRefusal invalid_request if they are not in it, or too many."""
+    """Parameters in the form encoding. Raises ProtocolRefusal invalid_request if they are not in it, or too many.
+
+    By hand, since `urllib.parse.parse_qsl` costs a third of signing a token.
+    """
     if not text:
         return Params(())
+    if text.count(b"&") >= MOST_FIELDS:
+        raise ProtocolRefusal("invalid_request", "There are too many parameters.")
     try:
-        decoded = text.decode("ascii")
-        pairs = parse_qsl(
-            decoded, keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
-        )
+        return Params(_pairs(text.decode("ascii")))
     except ValueError:
-        raise ProtocolRefusal("invalid_request", "The parameters are not encoded as a form, or are too many.") from None
-    return Params(pairs)
+        raise ProtocolRefusal("invalid_request", "The parameters are not encoded as a form.") from None
+
+
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    for part in text.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        if "%" in part or "+" in part:
+            name, value = _decoded(name), _decoded(value)
+        yield name, value
+
+
+def _decoded(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ joserfc makes, imports and describes the keys. The signature itself is assembled
 once for each `typ` and the key object at hand, a token costs 25 µs instead of 45 (ES256; performance reference 3).
 """
 
-import base64
 from collections.abc import Callable, Mapping
 
 import orjson
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.jwk import ECKey, RSAKey
 
+from authserver.crypto.secrets import b64url_bytes
 from authserver.errors import Invalid
 
 _SHA256 = hashes.SHA256()
@@ -79,6 +79,6 @@ class Signer:
         header = self._headers.get(typ)
         if header is None:
             encoded = orjson.dumps({"alg": self.alg, "typ": typ, "kid": self.kid})
-            header = self._headers[typ] = base64.urlsafe_b64encode(encoded).rstrip(b"=") + b"."
-        message = header + base64.urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=")
-        return (message + b"." + base64.urlsafe_b64encode(self._signature(message)).rstrip(b"=")).decode("ascii")
+            header = self._headers[typ] = b64url_bytes(encoded) + b"."
+        message = header + b64url_bytes(orjson.dumps(claims))
+        return (message + b"." + b64url_bytes(self._signature(message))).decode("ascii")
