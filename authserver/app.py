@@ -228,6 +228,7 @@ def build(
             405: _as_page(services, lambda: MethodNotAllowed("GET")),
         },
     )
+    starlette.router.redirect_slashes = False  # it would redirect to whatever the Host header says
     gate = Gate(
         services, {**ENDPOINTS, **page_endpoints(frame)}, starlette, opened.metrics, lifecycle, access_log=access_log
     )

@@ -16,7 +16,7 @@ from authserver.errors import Refusal, Unexpected
 from authserver.logs import request_id
 from authserver.metrics import Metrics
 from authserver.services import Endpoint, Services
-from authserver.web import Answer, Gone, Headers, Message, MethodNotAllowed, Receive, Request, Scope, Send
+from authserver.web import HTML, Answer, Gone, Headers, Message, MethodNotAllowed, Receive, Request, Scope, Send
 
 log = structlog.get_logger("requests")
 
@@ -29,6 +29,11 @@ _PREFLIGHT: Headers = [
     ),
     (b"access-control-max-age", b"7200"),
 ]
+
+
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""Of whatever is no page: should a browser ever show it as one, it may load and run nothing. Pages bring their own."""
 
 
 @dataclass(slots=True)
@@ -63,9 +68,8 @@ class Gate:
         self._lifecycle = lifecycle
         self._access_log = access_log
         self._random: Random = services.random
-        self._common: Headers = [(b"x-content-type-options", b"nosniff")]
-        if services.secure:
-            self._common.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+        self._of_pages: Headers = [_HSTS] if services.secure else []
+        self._common: Headers = [*self._of_pages, (b"x-content-type-options", b"nosniff"), _POLICY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -117,7 +121,7 @@ class Gate:
     async def _send(self, answer: Answer, ident: str, send: Send) -> None:
         headers = [
             *answer.headers,
-            *self._common,
+            *(self._of_pages if HTML in answer.headers else self._common),
             (b"x-request-id", ident.encode()),
             (b"content-length", b"%d" % len(answer.body)),
         ]
@@ -137,8 +141,6 @@ class Gate:
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
                 extra = [*self._common, (b"x-request-id", ident.encode())]
-                if b"content-security-policy" not in present:
-                    extra.append((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
                 if self._lifecycle.draining:
                     extra.append((b"connection", b"close"))
                 message["headers"] = [*message["headers"], *(h for h in extra if h[0] not in present)]

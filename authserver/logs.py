@@ -55,7 +55,8 @@ def configure(form: str, level: str) -> None:
         _with_request_id,
     ]
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The default prints the local variables of every frame: passwords, codes, cookies.
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if form == "pretty"
         else structlog.processors.JSONRenderer(sort_keys=False)
     )

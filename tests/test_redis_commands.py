@@ -365,7 +365,7 @@ async def test_tls(valkey: EmbeddedValkey, tmp_path: Path) -> None:
         async with opened(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}") as stores:
             replies = await asyncio.gather(*(stores.commands.execute("ECHO", f"{i}" * 2000) for i in range(100)))
             assert replies == [b"%d" % i * 2000 for i in range(100)]
-        async with opened(f"rediss://127.0.0.1:{port}/0", 0.3) as stores:
+        async with opened(f"rediss://127.0.0.1:{port}/0", 1.5) as stores:
             with pytest.raises(StoreUnavailable) as refusal:
                 await stores.ping()
             assert "certificate verify failed" in refusal.value.detail, "an unknown certificate is not accepted"

@@ -115,7 +115,12 @@ def elsewhere(folder: Path, dies_by: str = "signal") -> Iterator[Owner]:
     assert process.stdout is not None
     try:
         pid, owns, url = process.stdout.readline().split(maxsplit=2)
-        yield Owner(process, int(pid), url.strip(), owns == "True")
+        owner = Owner(process, int(pid), url.strip(), owns == "True")
+        try:
+            yield owner
+        finally:
+            if owner.owns and runs(owner.server):
+                os.kill(owner.server, signal.SIGKILL)
     finally:
         process.kill()
         process.wait()
@@ -280,11 +285,7 @@ def orphan(folder: Path) -> Iterator[int]:
         owner.process.wait()
         time.sleep(0.3)
         assert runs(owner.server)
-        try:
-            yield owner.server
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(owner.server, signal.SIGKILL)
+        yield owner.server
 
 
 async def test_an_orphan_that_answers_is_adopted_supervised_and_stopped(tmp_path: Path) -> None:
@@ -313,6 +314,17 @@ async def test_an_orphan_that_does_not_answer_is_named_and_never_written_beside(
                 pass
         assert f"process {pid}" in refusal.value.sentence
         os.kill(pid, signal.SIGCONT)
+        async with EmbeddedValkey.open(tmp_path) as valkey:
+            assert valkey.pid == pid
+
+
+async def test_an_orphan_whose_number_is_not_the_one_written_down_is_left_alone(tmp_path: Path) -> None:
+    with orphan(tmp_path) as pid:
+        Place(tmp_path).pid_file.write_text("1")
+        with pytest.raises(StoreUnavailable):
+            async with EmbeddedValkey.open(tmp_path, timeout=0.3):
+                pass
+        Place(tmp_path).pid_file.write_text(str(pid))
         async with EmbeddedValkey.open(tmp_path) as valkey:
             assert valkey.pid == pid
 

@@ -1,6 +1,5 @@
 """What commands share: their options, the settings, and the one way to the stores."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -141,6 +140,8 @@ def with_stores(
     ctx: typer.Context, config: Path | None, data_dir: Path | None, work: Callable[[House], Awaitable[T]]
 ) -> T:
     """Open the installation, do the work, close it again."""
+    import asyncio
+
     run: Run = ctx.obj
     settings = load(run, config, data_dir)
 

@@ -67,7 +67,7 @@ async def _dev(settings: Settings, demo: PoolFile, port: int) -> None:
         )
         await stack.enter_async_context(serving(web, sockets[1], lifespan=True))
         await stack.enter_async_context(
-            serving(demo_api(issuer, API, allowed_origin=web_url), sockets[2], lifespan=True)
+            serving(demo_api(issuer, API, own_url=api_url, web_url=web_url), sockets[2], lifespan=True)
         )
         _print_table(settings, issuer, web_url, api_url, users, password)
         await until_stopped(lifecycle, notice=0)

@@ -69,7 +69,7 @@ class StaleForm(Failure):
     code = "stale_form"
     status = 403
     heading = "That page was too old"
-    sentence = "The button you pressed belongs to another visit. Go back to the start and press it there."
+    sentence = "The button you pressed belongs to another visit. Open the start page and press it there."
 
 
 class Unusable(Failure):

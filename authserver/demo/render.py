@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,13 +20,16 @@ _CONTENT_TYPES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def page_policy(*, forms: Iterable[str] = (), scripts: bool = False, connect: Iterable[str] = ()) -> str:
+def page_policy(
+    *, forms: Iterable[str] = (), scripts: bool = False, connect: Iterable[str] = (), frames: bool = False
+) -> str:
     """The Content-Security-Policy of a page: our own style sheet and pictures, nothing inline, nothing from elsewhere.
 
     Args:
         forms: origins that a form's answer may redirect to, or Chromium stops the redirect.
         scripts: whether the page has a script of ours.
         connect: origins that the script may ask.
+        frames: whether the page frames others of ours.
     """
     directives = {
         "default-src": ("'none'",),
@@ -33,7 +37,7 @@ def page_policy(*, forms: Iterable[str] = (), scripts: bool = False, connect: It
         "connect-src": tuple(connect) or ("'none'",),
         "style-src": ("'self'",),
         "img-src": ("'self'",),
-        "frame-src": ("'self'",),
+        "frame-src": ("'self'",) if frames else ("'none'",),
         "form-action": ("'self'", *forms),
         "frame-ancestors": ("'none'",),
         "base-uri": ("'none'",),
@@ -46,18 +50,17 @@ class Pages:
 
     Args:
         static: path below which `static_routes` serves the files.
-        shared: values that every page of this application has: `app_name`, `links`.
+        shared: values that every page of this application has: `app_name`, `icon` (a static file), `home` (the path of
+            its first page) and `links` (URLs by their names).
     """
 
     def __init__(self, static: str, **shared: object) -> None:
-        self._static = static
-        self._shared = shared
-        self._environment: Any = None
+        self._shared = {**shared, "static": static}
 
     def page(self, template: str, policy: str, values: Mapping[str, object], *, status: int = 200) -> Response:
         """The page as a response that nobody stores, frames, or takes for something else."""
         return HTMLResponse(
-            self._load().get_template(template).render(values),
+            _environment().get_template(template).render({**self._shared, **values}),
             status,
             headers={
                 "Content-Security-Policy": policy,
@@ -69,21 +72,21 @@ class Pages:
             },
         )
 
-    def _load(self) -> Any:
-        if self._environment is None:
-            from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 40 ms, only once a page is wanted
 
-            self._environment = Environment(
-                loader=FileSystemLoader(_HERE / "templates"),
-                autoescape=True,
-                undefined=StrictUndefined,
-                trim_blocks=True,
-                lstrip_blocks=True,
-                auto_reload=False,
-            )
-            self._environment.filters.update(moment=moment, machine_moment=machine_moment)
-            self._environment.globals.update(self._shared, static=self._static)
-        return self._environment
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 40 ms, only once a page is wanted
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(moment=moment, machine_moment=machine_moment)
+    return environment
 
 
 def static_routes(path: str) -> list[Route]:

@@ -68,6 +68,7 @@ def demo_web(
         random: for cookies, `state`, `nonce` and the PKCE verifier.
         transport: another httpx transport, for tests.
     """
+    own_url, api_url = own_url.rstrip("/"), api_url.rstrip("/")
     client = LazyClient(transport)
     provider = Provider(issuer, client_id, client_secret, algorithms=id_token_algorithms, client=client, clock=clock)
     links = {
@@ -79,7 +80,7 @@ def demo_web(
         provider=provider,
         orders=OrdersClient(api_url, client),
         sessions=BrowserSessions(random or SystemRandom(), clock),
-        pages=Pages("/static", app_name="Demo app", home="/", links=links),
+        pages=Pages("/static", app_name="Demo app", icon="app.svg", home="/", links=links),
         own_url=own_url,
         scope=scope,
         clock=clock,

@@ -33,7 +33,7 @@ async def authorize(services: Services, issuer: Issuer, request: Request) -> Ans
         raise AssertionError("the engine passed a request without a client")
     now = int(services.clock())
     try:
-        wanted = _judge(params, facts, client, issuer, redirect_uri, request, now)
+        wanted = _judge(params, facts, client, issuer, redirect_uri, now)
     except ProtocolRefusal as refusal:
         failed = _to_client(redirect_uri, params)
         return redirect(302, response_uri(failed, issuer.url, error=refusal.code, error_description=refusal.sentence))
@@ -57,14 +57,14 @@ async def authorize_post(_services: Services, issuer: Issuer, request: Request) 
 
 
 def _judge(
-    params: Params, facts: Facts, client: Client, issuer: Issuer, redirect_uri: str, request: Request, now: int
+    params: Params, facts: Facts, client: Client, issuer: Issuer, redirect_uri: str, now: int
 ) -> AuthorizationRequest:
     refuse_repeated(params)
     check_supported(params)
     scope = requested_scope(params, client, issuer.pool)
     params.values["scope"] = " ".join(scope)
     judge_authorization(params, facts)
-    query = str(request.scope["query_string"], "ascii")
+    query = urlencode(params.pairs())  # in one spelling, so that a page may link to it
     return read_request(
         params, client=client, issuer=issuer, scope=scope, redirect_uri=redirect_uri, query=query, now=now
     )

@@ -8,7 +8,8 @@ from authserver.errors import ProtocolRefusal
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.model.sessions import AuthorizationRequest
-from authserver.tokens.claims import STANDARD_CLAIMS
+from authserver.signin.service import PASSWORD_ACR
+from authserver.tokens.claims import STANDARD_CLAIMS, covering_scope
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params
 from resource_servers.errors import InvalidToken
@@ -67,8 +68,12 @@ def read_request(
     """The request as a value, once redirect URI, scope and PKCE are judged. Raises ProtocolRefusal."""
     if "openid" in scope and params.get("redirect_uri") is None:
         raise invalid("OpenID Connect requests must name the redirect_uri.")
-    claims, sub = _claims(params.get("claims"), issuer)
+    claims, subs = _claims(params.get("claims"), client, issuer.pool)
     hint = params.get("id_token_hint")
+    if hint is not None:
+        subs.add(hinted_subject(hint, issuer, client.client_id, now))
+    if len(subs) > 1:
+        raise invalid("The request insists on more than one user.")
     resource = tuple(params.all("resource"))
     issuer.access_plan(scope, resource)  # what could not be issued is refused now, not after the person has signed in
     return AuthorizationRequest(
@@ -83,7 +88,7 @@ def read_request(
         prompt=_prompt(params.get("prompt")),
         max_age=_max_age(params.get("max_age"), client),
         login_hint=params.get("login_hint"),
-        id_token_hint_sub=hinted_subject(hint, issuer, client.client_id, now) if hint is not None else sub,
+        id_token_hint_sub=next(iter(subs), None),
         ui_locales=tuple((params.get("ui_locales") or "").split()),
         acr_values=tuple((params.get("acr_values") or "").split()),
         resource=resource,
@@ -122,26 +127,42 @@ def hinted_subject(hint: str, issuer: Issuer, client_id: str, now: int) -> str:
     return str(claims["sub"])
 
 
-def _claims(text: str | None, issuer: Issuer) -> tuple[dict[str, tuple[str, ...]], str | None]:
-    """The `claims` parameter (Core 5.5) reduced to names we know, and the `sub` it insists on."""
+def _claims(text: str | None, client: Client, pool: Pool) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """The `claims` parameter (Core 5.5): the names that this client may ask for, and each `sub` it insists on.
+
+    A name is asked for in vain unless the client may have the scope that covers it: what a client may learn is one
+    rule, whichever way it asks. Raises ProtocolRefusal.
+    """
     if text is None:
-        return {}, None
+        return {}, set()
     try:
         wanted = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise invalid("The claims parameter is not JSON.") from None
     if not isinstance(wanted, dict):
         raise invalid("The claims parameter is not a JSON object.")
-    known = {*STANDARD_CLAIMS, *(a.name for a in issuer.pool.attributes)} - {"sub"}
+    known = {*STANDARD_CLAIMS, *(a.name for a in pool.attributes)} - {"sub"}
     names: dict[str, tuple[str, ...]] = {}
-    sub = None
+    subs: set[str] = set()
     for member in ("id_token", "userinfo"):
         asked = wanted.get(member)
         if asked is None:
             continue
         if not isinstance(asked, dict) or not all(v is None or isinstance(v, dict) for v in asked.values()):
             raise invalid("The claims parameter is malformed.")
-        names[member] = tuple(name for name in asked if name in known)
-        insisted = (asked.get("sub") or {}).get("value")
-        sub = insisted if isinstance(insisted, str) else sub
-    return names, sub
+        names[member] = tuple(name for name in asked if name in known and covering_scope(name) in client.scope)
+        subs |= set(_insisted(asked.get("sub")))
+    acr = (wanted.get("id_token") or {}).get("acr") or {}
+    acceptable = _insisted(acr)
+    if acr.get("essential") is True and acceptable and PASSWORD_ACR not in acceptable:
+        raise invalid("No way to sign in here reaches that acr.", "unmet_authentication_requirements")
+    return names, subs
+
+
+def _insisted(request: dict[str, object] | None) -> list[str]:
+    """The values, one of which a claim must have: `value` or `values` (Core 5.5.1). Raises ProtocolRefusal."""
+    request = request or {}
+    values = request.get("values", [request["value"]] if "value" in request else [])
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise invalid("The claims parameter is malformed.")
+    return values

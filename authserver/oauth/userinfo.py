@@ -6,11 +6,22 @@ from authserver.services import Services
 from authserver.tokens.claims import USERINFO_CLAIMS, userinfo_claims
 from authserver.tokens.issuer import Issuer
 from authserver.web import ANY_ORIGIN, JSON, NO_STORE, Answer, Headers, Request
+from resource_servers.asgi import STATUS, bearer_token
 from resource_servers.errors import InsufficientScope, InvalidToken, MissingToken, Refused
 from resource_servers.tokens import validate_access_token
 
 _EXPOSE = (b"access-control-expose-headers", b"WWW-Authenticate")
 _HEADERS: Headers = [*JSON, *NO_STORE, *ANY_ORIGIN]
+
+
+class _EveryClient(frozenset[str]):
+    """Tokens of the Cognito profile name their client in place of an audience, and here every client's are taken."""
+
+    def __contains__(self, client_id: object) -> bool:
+        return True
+
+
+_EVERY_CLIENT = _EveryClient()
 
 
 async def userinfo(services: Services, issuer: Issuer, request: Request) -> Answer:
@@ -24,7 +35,7 @@ async def userinfo(services: Services, issuer: Issuer, request: Request) -> Answ
 async def _userinfo(services: Services, issuer: Issuer, request: Request) -> Answer:
     # load
     cognito = issuer.pool.claims_profile == "cognito"
-    token = _bearer(request)
+    token = bearer_token(request.scope)
 
     # judge
     access = validate_access_token(
@@ -34,6 +45,7 @@ async def _userinfo(services: Services, issuer: Issuer, request: Request) -> Ans
         audience=None if cognito else issuer.url,
         now=services.clock(),
         profile=issuer.pool.claims_profile,
+        client_ids=_EVERY_CLIENT if cognito else None,  # it is looked up below
     )
     if "openid" not in access.scopes:
         raise InsufficientScope(["openid"])
@@ -51,22 +63,11 @@ async def _userinfo(services: Services, issuer: Issuer, request: Request) -> Ans
     return Answer(200, _HEADERS, orjson.dumps(claims))
 
 
-def _bearer(request: Request) -> str:
-    """The token of the Authorization header; nowhere else is looked (RFC 9700 4.3.2)."""
-    values = request.headers(b"authorization")
-    if len(values) != 1:
-        raise MissingToken
-    scheme, _, token = values[0].partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise MissingToken
-    return token.strip()
-
-
 def _challenge(refused: Refused) -> Answer:
     """The answers of RFC 6750 3.1."""
     if isinstance(refused, MissingToken):
         return Answer(401, [*_HEADERS, _EXPOSE, (b"www-authenticate", b'Bearer realm="poolgate"')])
-    status = 403 if isinstance(refused, InsufficientScope) else 401
+    status = next(code for kind, code in STATUS.items() if isinstance(refused, kind))
     value = f'Bearer realm="poolgate", error="{refused.code}", error_description="{refused.sentence}"'
     if isinstance(refused, InsufficientScope):
         value += ', scope="openid"'

@@ -14,7 +14,7 @@ from authserver.pages.security import html_headers
 from authserver.pages.views import ClientMark, PageContext, View
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
-from authserver.web import Answer, Headers, Params, Request, set_cookie
+from authserver.web import HTML, Answer, Headers, Params, Request, set_cookie
 
 LANGUAGE_COOKIE = "poolgate-language"
 _LANGUAGE_LIFETIME = 400 * 86400
@@ -58,7 +58,7 @@ class Frame:
             offered,
             picked=picked,
             ui_locales=ui_locales,
-            cookie=request.cookie(LANGUAGE_COOKIE),
+            cookie=request.cookie(_cookie_name(services)),
             accept_language=request.header(b"accept-language"),
         )
         base = f"{issuer.url}{path}" if issuer is not None else ""
@@ -81,16 +81,13 @@ class Frame:
             else (),
         )
         body = self.renderer.render(view, context).encode()
-        answer_headers: Headers = [
-            (b"content-type", b"text/html; charset=utf-8"),
-            (b"content-language", language.encode()),
-        ]
+        answer_headers: Headers = [HTML, (b"content-language", language.encode())]
         answer_headers += [
             (name.lower().encode(), value.encode()) for name, value in html_headers(context, form_targets).items()
         ]
         if picked is not None and picked in offered:
             answer_headers.append(
-                set_cookie(LANGUAGE_COOKIE, picked, secure=services.secure, max_age=_LANGUAGE_LIFETIME)
+                set_cookie(_cookie_name(services), picked, secure=services.secure, max_age=_LANGUAGE_LIFETIME)
             )
         return Answer(status, answer_headers + (headers or []), body)
 
@@ -99,6 +96,10 @@ class Frame:
         status, view, retry_after = error_view(refusal, issuer)
         headers: Headers = [(b"retry-after", b"%d" % retry_after)] if retry_after is not None else []
         return self.page(services, issuer, request, view, status=status, headers=headers)
+
+
+def _cookie_name(services: Services) -> str:
+    return f"__Host-{LANGUAGE_COOKIE}" if services.secure else LANGUAGE_COOKIE
 
 
 def _picked(request: Request) -> str | None:

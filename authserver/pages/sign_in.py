@@ -1,5 +1,6 @@
 """The sign-in page: one address for every step. What is shown is what `next_step` says (DESIGN 6.3)."""
 
+from typing import TypeGuard
 from urllib.parse import urlencode, urlsplit
 
 from authserver.browser import known_browser
@@ -144,9 +145,9 @@ async def _take(
     sign_ins, sign_in, step = services.sign_ins, situation.sign_in, form.get("step")
     if step in {"change_identifier", "switch_account"}:
         await sign_ins.forget_identifier(sign_in)
-    elif step == "account" and session is not None and form.get("account") == session.authentication.user_id:
-        await sign_ins.choose_account(sign_in)
-    elif step == "consent" and isinstance(situation.step, AskConsent) and situation.user is not None:
+    elif step == "account" and isinstance(situation.step, Identify) and _shown(form, situation.user):
+        await sign_ins.choose_account(sign_in, situation.user)
+    elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(form, situation.user):
         if form.get("decision") == "approve":
             await sign_ins.allow(issuer.pool, sign_in, situation.user)
     elif step in {"identifier", "password"} and isinstance(situation.step, Identify | EnterPassword):
@@ -161,6 +162,11 @@ async def _take(
         name = services.cookie_name(issuer.pool.id, "session")
         return opened, [set_cookie(name, secret, secure=services.secure)]
     return session, []
+
+
+def _shown(form: Params, user: User | None) -> TypeGuard[User]:
+    """Whether the form speaks of the account that is signed in now: another tab may have changed it meanwhile."""
+    return user is not None and form.get("account") == user.id
 
 
 def _view(issuer: Issuer, situation: Situation) -> View:

@@ -13,10 +13,32 @@ from authserver.poolfile.client_model import ClientModel, PoolFileModel, UserMod
 from authserver.poolfile.pool_model import GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.values import PoolFile
 from authserver.tomlfile import BadConfig, Document, Fault, read_document
-from authserver.tomlfile.document import unknown_key, validated
+from authserver.tomlfile.document import inner_models, unknown_key, validated
 from authserver.tomlfile.lines import KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _homes() -> dict[str, str]:
+    """The one table that each key belongs in, for keys that stand elsewhere. Names that several tables have are left
+    out.
+    """
+    tables: dict[str, list[str]] = {}
+
+    def walk(model: type[BaseModel], path: str) -> None:
+        for name, info in model.model_fields.items():
+            tables.setdefault(name, []).append(path)
+            for inner in inner_models(info.annotation):
+                walk(inner, f"{path}.{name}" if path else name)
+
+    walk(PoolFileModel, "")
+    return {
+        name: f"in [{paths[0]}]"
+        if paths[0].startswith("pool") and paths[0] != "pool.attributes"
+        else f"in [[{paths[0]}]]"
+        for name, paths in tables.items()
+        if len(paths) == 1 and paths[0]
+    }
 
 
 @dataclass(slots=True)
@@ -26,6 +48,7 @@ class Reading:
     document: Document
     environ: Mapping[str, str]
     faults: list[Fault] = field(default_factory=list)
+    homes: Mapping[str, str] = field(default_factory=_homes)
 
     def fault(self, path: KeyPath, sentence: str) -> None:
         """Note a fault of the key at `path`."""
@@ -34,7 +57,7 @@ class Reading:
     def model(self, kind: type[Model], path: KeyPath, data: object) -> Model | None:
         """The data as a model; None, with the faults noted, if it is none."""
         context = {"folder": self.document.folder, "environ": self.environ}
-        found, faults = validated(kind, self.document, path, data, context)
+        found, faults = validated(kind, self.document, path, data, context, self.homes)
         self.faults += faults
         return found
 
@@ -64,7 +87,7 @@ def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name
     known = tuple(PoolFileModel.model_fields)
     for key in data:
         if key not in known:
-            reading.faults.append(unknown_key(reading.document, (key,), known, _elsewhere(key)))
+            reading.faults.append(unknown_key(reading.document, (key,), known, reading.homes.get(key)))
     if data.get("identity_providers"):
         reading.fault(("identity_providers",), "asks for federated sign-in, which this version does not have yet")
     pool = None
@@ -83,11 +106,6 @@ def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name
     if reading.faults or file is None:
         raise BadConfig(reading.faults)
     return file
-
-
-def _elsewhere(key: str) -> str | None:
-    """Where a key that stands outside every table does belong."""
-    return "in [pool]" if key in PoolModel.model_fields else None
 
 
 def load_pool_files(paths: Sequence[Path], *, environ: Mapping[str, str] | None = None) -> tuple[PoolFile, ...]:

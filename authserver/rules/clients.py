@@ -4,10 +4,12 @@ import re
 from collections.abc import Collection
 
 from authserver.model.clients import Client, redirect_uri_fault
+from authserver.model.keys import SIGNING_ALGORITHMS
 from authserver.rules.names import STANDARD_SCOPES
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+APPLICATION_TYPES = ("web", "native")
 LONGEST_TOKEN = 24 * 3600
 """Seconds that an access or ID token may live at most. Equals `tokens.keyring.LONGEST_TOKEN`, which lies above this
 package; a test holds them together.
@@ -41,6 +43,13 @@ def client_faults(client: Client, custom_scopes: Collection[str] | None) -> list
         faults += [(name, f"`{uri}` {fault}") for uri in uris if (fault := redirect_uri_fault(uri)) is not None]
         if len(set(uris)) != len(uris):
             faults.append((name, "names a URI twice"))
+    for name, values, known in (
+        ("grant_types", client.grant_types, GRANT_TYPES),
+        ("token_endpoint_auth_method", (client.token_endpoint_auth_method,), AUTH_METHODS),
+        ("application_type", (client.application_type,), APPLICATION_TYPES),
+        ("id_token_signed_response_alg", (client.id_token_signed_response_alg,), SIGNING_ALGORITHMS),
+    ):
+        faults += [(name, f"`{v}` is not known; known are {', '.join(known)}") for v in values if v not in known]
     if not client.grant_types:
         faults.append(("grant_types", "must name at least one grant type"))
     if by_code and not client.redirect_uris:

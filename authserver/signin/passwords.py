@@ -38,7 +38,9 @@ class Origin:
             address = ipaddress.ip_address(self.address)
         except ValueError:
             return self.address
-        if address.version == 6:  # noqa: PLR2004, RUF100 - the IP version
+        if isinstance(address, ipaddress.IPv6Address):
+            if address.ipv4_mapped is not None:  # how a socket that takes both families names an IPv4 peer
+                return str(address.ipv4_mapped)
             return str(ipaddress.ip_network((address, 64), strict=False))
         return self.address
 

@@ -18,7 +18,7 @@ from authserver.model.sessions import Authentication, AuthorizationRequest, Sess
 from authserver.model.users import User
 from authserver.signin.passwords import Origin, PasswordFactor
 from authserver.signin.sessions import BrowserSessions
-from authserver.signin.steps import Facts, Finish, Refuse, Step, next_step, too_old
+from authserver.signin.steps import Facts, Finish, Refuse, Step, asked_scope, next_step, too_old
 from authserver.store import Directory, Grants, OneTime, Registry, Sessions
 from authserver.tokens import codes
 
@@ -131,6 +131,11 @@ class SignIns:
         client = await self._registry.client(pool.id, sign_in.request.client_id)
         if client is None or not client.enabled:
             raise NotFound(detail=f"client {sign_in.request.client_id} is gone")
+        proven = sign_in.authentication
+        if proven is not None and (session is None or session.authentication.user_id != proven.user_id):
+            # The session that the proof opened is over: signed out, expired, or somebody else's by now. It takes a new
+            # proof, and of the person who began, not of whoever is signed in now.
+            sign_in = replace(sign_in, authentication=None, other_account=True)
         who = sign_in.authentication or (session.authentication if session is not None else None)
         user = await self._directory.user(pool.id, who.user_id) if who is not None else None
         if user is None or not user.can_sign_in:
@@ -154,9 +159,9 @@ class SignIns:
         """Back to asking who it is, somebody else than the account signed in."""
         return await self._replace(sign_in, identifier=None, authentication=None, other_account=True)
 
-    async def choose_account(self, sign_in: SignIn) -> SignIn:
-        """The person goes on with the account that is signed in."""
-        return await self._replace(sign_in, account_chosen=True)
+    async def choose_account(self, sign_in: SignIn, user: User) -> SignIn:
+        """The person goes on with the account that is signed in; should the session not do, its password is asked."""
+        return await self._replace(sign_in, account_chosen=True, identifier=user.username)
 
     async def enter_password(
         self, pool: Pool, sign_in: SignIn, password: str, origin: Origin, session: Session | None
@@ -181,7 +186,7 @@ class SignIns:
         """The person allows what the client asked for; remembered so as not to ask again."""
         request = sign_in.request
         before = await self._grants.consent(pool.id, user.id, request.client_id)
-        scope = tuple(dict.fromkeys((*(before.scope if before is not None else ()), *request.scope)))
+        scope = tuple(dict.fromkeys((*(before.scope if before is not None else ()), *asked_scope(request))))
         moved = await self._replace(sign_in, consented=request.scope)
         await self._grants.put_consent(pool.id, Consent(pool.id, user.id, request.client_id, scope, self._now()))
         self._emit(Event("consent.given", pool.id, user.id, request.client_id, details={"scope": request.scope}))

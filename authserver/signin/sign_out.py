@@ -31,7 +31,7 @@ async def load(
     registry: Registry, issuer: Issuer, params: Mapping[str, str], now: float
 ) -> tuple[Client | None, Hint | None]:
     """The client a logout request speaks for, and its hint. A hint that is not ours, or of another client than
-    `client_id` says, counts as none.
+    `client_id` says, counts as none, and so does a client that is disabled.
     """
     hint = _hint(params.get("id_token_hint"), issuer, now)
     client_id = params.get("client_id")
@@ -39,7 +39,7 @@ async def load(
         return None, None
     client_id = client_id or (hint.client_id if hint is not None else None)
     client = await registry.client(issuer.pool.id, client_id) if client_id is not None else None
-    return client, hint
+    return client if client is not None and client.enabled else None, hint
 
 
 def _hint(token: str | None, issuer: Issuer, now: float) -> Hint | None:

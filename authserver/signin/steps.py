@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from authserver.model.clients import Client
 from authserver.model.grants import Consent
-from authserver.model.sessions import Authentication, Session, SignIn
+from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
+from authserver.tokens.claims import covering_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,14 @@ def _consent(facts: Facts, authentication: Authentication) -> AskConsent | None:
     if sign_in.consented is not None:
         return None
     allowed = facts.consent.scope if facts.consent is not None else ()
-    new = tuple(s for s in request.scope if s not in allowed)
+    scope = asked_scope(request)
+    new = tuple(s for s in scope if s not in allowed)
     if "consent" in request.prompt or (facts.client.require_consent and new):
-        return AskConsent(authentication, request.scope, new)
+        return AskConsent(authentication, scope, new)
     return None
+
+
+def asked_scope(request: AuthorizationRequest) -> tuple[str, ...]:
+    """What consent is about: the scopes asked for, and those that cover the claims asked for by name (Core 5.5)."""
+    named = (covering_scope(name) for names in request.claims.values() for name in names)
+    return tuple(dict.fromkeys((*request.scope, *named)))

@@ -41,6 +41,11 @@ _BY_SCOPE = {
 }
 
 
+def covering_scope(claim: str) -> str:
+    """The scope whose grant covers a claim (Core 5.4); custom attributes go with `profile`."""
+    return next((scope for scope, claims in _BY_SCOPE.items() if claim in claims), "profile")
+
+
 def user_claims(user: User, scope: Collection[str], names: Iterable[str] = ()) -> Claims:
     """The user's claims that the scopes cover (Core 5.4), and those asked for by name (Core 5.5). Without `sub`.
 

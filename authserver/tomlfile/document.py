@@ -96,22 +96,40 @@ def dotted(path: KeyPath) -> str:
 
 
 def validated(
-    model: type[Model], document: Document, path: KeyPath, data: object, context: Mapping[str, object]
+    model: type[Model],
+    document: Document,
+    path: KeyPath,
+    data: object,
+    context: Mapping[str, object],
+    homes: Mapping[str, str],
 ) -> tuple[Model | None, list[Fault]]:
-    """The data at `path` of the document as a model, or None with every fault in words."""
+    """The data at `path` of the document as a model, or None with every fault in words.
+
+    Args:
+        model: what the data must be.
+        document: where the data stands.
+        path: where in the document.
+        data: the TOML value.
+        context: handed to the model's validators.
+        homes: where a key belongs that may stand elsewhere by mistake ("in [log]").
+    """
     from pydantic import ValidationError
 
     try:
         return model.model_validate(data, context=dict(context)), []
     except ValidationError as error:
         # The input stays out of messages: it may be a secret.
-        return None, [_in_words(model, document, path, e) for e in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        return None, [_in_words(model, document, path, detail, homes) for detail in found]
 
 
-def _in_words(model: "type[BaseModel]", document: Document, path: KeyPath, error: "ErrorDetails") -> Fault:
+def _in_words(
+    model: "type[BaseModel]", document: Document, path: KeyPath, error: "ErrorDetails", homes: Mapping[str, str]
+) -> Fault:
     where = (*path, *error["loc"])
     if error["type"] == "extra_forbidden":
-        return unknown_key(document, where, tuple(_fields(model, error["loc"][:-1])))
+        known = tuple(_fields(model, error["loc"][:-1]))
+        return unknown_key(document, where, known, homes.get(str(error["loc"][-1])))
     return document.fault(where, sentence_of(error))
 
 
@@ -141,16 +159,17 @@ def _fields(model: "type[BaseModel]", loc: tuple[int | str, ...]) -> Iterator[st
     current: type[BaseModel] = model
     for part in loc:
         if isinstance(part, str) and part in current.model_fields:
-            inner = next(_models(current.model_fields[part].annotation), None)
+            inner = next(inner_models(current.model_fields[part].annotation), None)
             if inner is not None:
                 current = inner
     yield from (field.alias or name for name, field in current.model_fields.items())
 
 
-def _models(annotation: Any) -> "Iterator[type[BaseModel]]":
+def inner_models(annotation: Any) -> "Iterator[type[BaseModel]]":
+    """The models inside a field's annotation."""
     from pydantic import BaseModel
 
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models(inner)
+        yield from inner_models(inner)

@@ -166,9 +166,11 @@ async def test_a_sign_in_comes_out_as_it_went_in(stores: Implementation, pool: s
 
 
 async def test_a_sign_in_is_replaced_by_its_next_version(stores: Implementation, pool: str) -> None:
-    await stores.sessions.create_sign_in(pool, a_sign_in(version=9), 60)
-    assert await stores.sessions.replace_sign_in(pool, a_sign_in(version=10, status="finished"), 60) is True
-    assert await stores.elsewhere.sessions.sign_in(pool, "s") == a_sign_in(version=10, status="finished")
+    await stores.sessions.create_sign_in(pool, a_sign_in(version=8), 60)
+    for version in range(9, 13):
+        assert await stores.sessions.replace_sign_in(pool, a_sign_in(version=version, status="finished"), 60) is True
+        assert await stores.elsewhere.sessions.sign_in(pool, "s") == a_sign_in(version=version, status="finished")
+    assert await stores.sessions.replace_sign_in(pool, a_sign_in(version=2), 60) is False, "12 is not 1"
 
 
 @pytest.mark.parametrize("version", [1, 2, 4, 31, 0])

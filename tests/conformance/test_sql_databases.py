@@ -76,7 +76,7 @@ async def test_a_job_that_fails_leaves_nothing_and_spoils_no_other(opened: SqlSt
 
 async def test_a_mistake_in_a_statement_is_not_hidden_as_a_fault_of_the_database(opened: SqlStores) -> None:
     with pytest.raises(sa.exc.CompileError):
-        await opened.database.write(lambda connection: connection.execute(sa.insert(pools).values(nonsense=1)))
+        await opened.database.write(lambda connection: connection.execute(sa.insert(pools).values(id="a_1", nonsense=1)))
 
 
 async def test_a_caller_that_is_cancelled_spoils_no_other(opened: SqlStores) -> None:

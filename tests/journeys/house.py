@@ -109,16 +109,25 @@ ADA = User(
     created_at=1_700_000_000,
     updated_at=1_700_000_000,
 )
-BOB = User(id="3f0b1d0e-6c1f-4a57-9d25-000000000b0b", pool=POOL, username="bob", email="bob@example.com", email_verified=True)
+BOB = User(
+    id="3f0b1d0e-6c1f-4a57-9d25-000000000b0b", pool=POOL, username="bob", email="bob@example.com", email_verified=True
+)
 
 CLIENTS = (
     client(),
     client("other", client_name="Other shop", redirect_uris=("https://other.example.com/cb",)),
     client("post", token_endpoint_auth_method="client_secret_post"),
-    client("spa", token_endpoint_auth_method="none", secret_digests=(), redirect_uris=("http://127.0.0.1/cb", "http://[::1]/cb", CALLBACK)),
+    client(
+        "spa",
+        token_endpoint_auth_method="none",
+        secret_digests=(),
+        redirect_uris=("http://127.0.0.1/cb", "http://[::1]/cb", CALLBACK),
+    ),
     client("asks", require_consent=True),
     client("lax", require_pkce=False),
-    client("machine", grant_types=("client_credentials",), redirect_uris=(), scope=(f"{ORDERS}/read", f"{ORDERS}/write")),
+    client(
+        "machine", grant_types=("client_credentials",), redirect_uris=(), scope=(f"{ORDERS}/read", f"{ORDERS}/write")
+    ),
     client("code-only", grant_types=("authorization_code",)),
 )
 
@@ -269,7 +278,9 @@ class Browser:
         extra = {} if auth is not None else {"client_id": client_id}
         return await self.http.post(f"{self.issuer}/oauth2/token", data={**extra, **form}, auth=auth)
 
-    async def redeem(self, code: str, client_id: str = "web", secret: str | None = SECRET, **changes: str | None) -> httpx.Response:
+    async def redeem(
+        self, code: str, client_id: str = "web", secret: str | None = SECRET, **changes: str | None
+    ) -> httpx.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
         kept = {k: v for k, v in (form | changes).items() if v is not None}
         return await self.token(client_id, secret, **kept)
@@ -280,14 +291,18 @@ class Browser:
         assert response.status_code == 200, response.text
         return response.json()
 
-    async def refresh(self, token: str, client_id: str = "web", secret: str | None = SECRET, **form: str) -> httpx.Response:
+    async def refresh(
+        self, token: str, client_id: str = "web", secret: str | None = SECRET, **form: str
+    ) -> httpx.Response:
         return await self.token(client_id, secret, grant_type="refresh_token", refresh_token=token, **form)
 
     async def userinfo(self, token: str) -> httpx.Response:
         return await self.http.get(f"{self.issuer}/oauth2/userInfo", headers={"Authorization": f"Bearer {token}"})
 
     async def revoke(self, token: str, client_id: str = "web", secret: str = SECRET, **form: str) -> httpx.Response:
-        return await self.http.post(f"{self.issuer}/oauth2/revoke", data={"token": token, **form}, auth=(client_id, secret))
+        return await self.http.post(
+            f"{self.issuer}/oauth2/revoke", data={"token": token, **form}, auth=(client_id, secret)
+        )
 
 
 def answered(response: httpx.Response, redirect_uri: str = CALLBACK) -> dict[str, str]:

@@ -60,7 +60,7 @@ def browsing(face: str | None = None) -> Iterator[Visit]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=chromium_arguments())
         try:
             page = browser.new_page(reduced_motion="reduce")
-            page.set_default_timeout(10_000)
+            page.set_default_timeout(30_000)
             visit = Visit(page, face)
             page.on("console", lambda said: visit.complaints.append(said.text))
             page.on("pageerror", lambda error: visit.complaints.append(str(error)))

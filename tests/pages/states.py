@@ -102,7 +102,10 @@ BACK = "https://orders.example/"
 VIEWS: dict[str, tuple[View, dict[str, object]]] = {
     "identifier": (IdentifierStep(sign_up_url="/demo_Pool1/signup?x=1"), {}),
     "identifier-bare": (IdentifierStep(sign_in_with=("email",)), {"client": None, "languages": ()}),
-    "identifier-typed": (IdentifierStep(identifier=WORKER, sign_in_with=("phone_number", "username")), {"client": SHOP}),
+    "identifier-typed": (
+        IdentifierStep(identifier=WORKER, sign_in_with=("phone_number", "username")),
+        {"client": SHOP},
+    ),
     "identifier-accounts": (IdentifierStep(accounts=(ADA, BOB), sign_up_url="/signup"), {}),
     "identifier-empty": (IdentifierStep(fault="empty"), {}),
     "identifier-throttled": (IdentifierStep(identifier="ada", fault="throttled", retry_after=42), {}),
@@ -170,7 +173,10 @@ VIEWS: dict[str, tuple[View, dict[str, object]]] = {
             code="invalid_request",
             details=(
                 ("error", "invalid_request"),
-                ("error_description", "The redirect_uri is not registered for this client: https://evil.example/callback"),
+                (
+                    "error_description",
+                    "The redirect_uri is not registered for this client: https://evil.example/callback",
+                ),
             ),
         ),
         {"client": None},

@@ -133,7 +133,9 @@ def test_what_the_pool_sets_itself_is_not_derived():
 
 
 def test_colours_too_close_to_read_are_reported():
-    (fault,) = contrast_faults(Branding(tokens={"color-muted": "light-dark(#bbb, #aaa)", "color-background": "#fff"}))[:1]
+    (fault,) = contrast_faults(Branding(tokens={"color-muted": "light-dark(#bbb, #aaa)", "color-background": "#fff"}))[
+        :1
+    ]
     assert fault.startswith("color-text on color-background has a contrast of 1.1 in the dark theme")
     assert contrast_faults(Branding()) == ()
     assert contrast_faults(BRANDED) == ()

@@ -172,8 +172,10 @@ def test_a_fault_is_tied_to_its_field_which_gets_the_focus(view, field, words):
     [(1, "1 second."), (89, "89 seconds."), (90, "2 minutes."), (240, "4 minutes."), (0, "1 second.")],
 )
 def test_a_pause_is_told_in_words_and_runs_in_the_style(seconds, words):
-    for view in (IdentifierStep(fault="throttled", retry_after=seconds),
-                 PasswordStep(identifier="ada", fault="throttled", retry_after=seconds)):
+    for view in (
+        IdentifierStep(fault="throttled", retry_after=seconds),
+        PasswordStep(identifier="ada", fault="throttled", retry_after=seconds),
+    ):
         document = page(view)
         assert f"Try again in {words}" in document.id("problem").text
         assert f"--pg-wait:{max(1, seconds)}s" in document.one("style").text
@@ -207,9 +209,7 @@ def test_consent_shows_the_scopes_in_words_grouped_by_api():
     groups = scope_groups(POOL, (*ALL_SCOPES, *API_SCOPES))
     document = page(ConsentStep(account=ADA, groups=groups, returns_to="orders.example"))
     assert [heading.text for heading in document.all("h2")] == ["Your account", "Orders API", "https://files.example"]
-    lines = [
-        item.text.strip() for item in document.all("li") if not any(p.tag == "nav" for p in item.parents)
-    ]
+    lines = [item.text.strip() for item in document.all("li") if not any(p.tag == "nav" for p in item.parents)]
     assert lines == [
         "Confirm who you are",
         "See your name and profile",
@@ -259,7 +259,8 @@ def test_every_error_code_has_words_and_its_mark(code):
 
 def test_a_sign_in_that_is_gone_says_which_way():
     headings = {
-        reason: page(ErrorPage(code="expired", reason=reason)).one("h1").text for reason in (None, "foreign", "finished")
+        reason: page(ErrorPage(code="expired", reason=reason)).one("h1").text
+        for reason in (None, "foreign", "finished")
     }
     assert len(set(headings.values())) == 3
     gone = page(ErrorPage(code="expired", reason="foreign", restart_url="/p/oauth2/authorize?client_id=x"))

@@ -80,7 +80,11 @@ def test_no_text_makes_more_than_one_source(text):
     assert policy.count(";") == content_security_policy(NONCE).count(";")
 
 
-@given(st.from_regex(r"(https://[a-z0-9.-]{1,20}(:[0-9]{1,5})?|[a-z]{1,5}(\.[a-z]{1,5}){1,3}:)/[a-z/?=]{0,9}", fullmatch=True))
+@given(
+    st.from_regex(
+        r"(https://[a-z0-9.-]{1,20}(:[0-9]{1,5})?|[a-z]{1,5}(\.[a-z]{1,5}){1,3}:)/[a-z/?=]{0,9}", fullmatch=True
+    )
+)
 def test_every_registrable_uri_on_a_plain_host_has_a_target(uri):
     if redirect_uri_fault(uri) is None and "-" not in uri and "//." not in uri and ".." not in uri:
         assert form_target(uri).startswith(uri.split("/")[0])

@@ -75,8 +75,6 @@ class Link(asyncio.Protocol):
     def _look_at_clock(self) -> None:
         """One timer for all commands: replies come in order, so the oldest batch tells."""
         self._watch = None
-        while self._batches and self._batches[0][0] <= self._answered:
-            self._batches.popleft()
         if not self._batches:
             return
         if self._loop.time() - self._batches[0][1] >= self._timeout:

@@ -14,6 +14,7 @@ _UNSPENT = b"0"
 
 _SPEND = Script(
     """
+    -- a replay writes nothing, so that many of them do not fill the append-only file
     local thing = redis.call('GET', KEYS[1])
     if thing and string.byte(thing) == 48 then redis.call('SETRANGE', KEYS[1], 0, '1') end
     return thing

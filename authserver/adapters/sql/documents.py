@@ -35,7 +35,7 @@ def from_json(document: str) -> Any:
 
 def texts(document: str) -> tuple[str, ...]:
     """A stored list of strings."""
-    return tuple(orjson.loads(document))
+    return tuple(orjson.loads(document)) if document != "[]" else ()
 
 
 def record(kind: type[_T], document: Mapping[str, Any], **replaced: object) -> _T:

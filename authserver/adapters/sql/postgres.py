@@ -9,8 +9,7 @@ write is not, since nobody knows whether it was committed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -40,6 +39,8 @@ _DURABLE = (
     " WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"
 )
 
+_SESSION = {"application_name": "poolgate", "tcp_keepalives_idle": "60"}
+
 _TRIES = 3
 """For a transaction that lost against another one (deadlock, serialization)."""
 
@@ -63,13 +64,7 @@ class PostgresDatabase:
 
     async def fetch(self, statement: sa.Executable, arguments: Arguments) -> Sequence[Sequence[Any]]:
         sql, values = self._texts.ready((statement, arguments))
-
-        async def rows() -> Sequence[Sequence[Any]]:
-            async with self._bare() as connection:
-                found: list[Sequence[Any]] = await connection.fetch(sql, *values)
-                return found
-
-        return await self._reading(rows, ())
+        return await self._reading(lambda: self._bare(lambda connection: connection.fetch(sql, *values)), ())
 
     async def read(self, job: Job[T], absent: T) -> T:
         self._require_open()
@@ -95,28 +90,26 @@ class PostgresDatabase:
 
     async def change(self, *steps: Step) -> int:
         texts = [self._texts.ready(step) for step in steps]
-        try:
-            async with self._bare() as connection:
-                if len(texts) == 1:
-                    return await _run(connection, *texts[0])
-                async with connection.transaction():
-                    changed = await _run(connection, *texts[0])
-                    for text in texts[1:] if changed else ():
-                        await _run(connection, *text)
-                    return changed
-        except DRIVER_ERRORS as error:
-            refuse(error)
+        return await self._writing(lambda: self._bare(lambda connection: _change(connection, texts)))
 
     async def write(self, job: Job[T]) -> T:
         self._require_open()
-        for tries_left in reversed(range(_TRIES)):
+
+        async def result() -> T:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(job)
+
+        return await self._writing(result)
+
+    async def _writing(self, write: Callable[[], Awaitable[T]]) -> T:
+        tries_left = _TRIES
+        while True:
+            tries_left -= 1
             try:
-                async with self._engine.begin() as connection:
-                    return await connection.run_sync(job)
+                return await write()
             except DRIVER_ERRORS as error:
                 if not tries_left or not is_worth_repeating(error):
                     refuse(error)
-        raise AssertionError  # pragma: no cover - the last try returns or raises
 
     async def close(self) -> None:
         if self._closed:
@@ -124,28 +117,41 @@ class PostgresDatabase:
         self._closed = True
         await self._engine.dispose()
         while self._idle:
-            await self._idle.pop().close(timeout=self._wait)
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=self._wait)
+            except DRIVER_ERRORS:
+                connection.terminate()
 
-    @asynccontextmanager
-    async def _bare(self) -> AsyncIterator[asyncpg.Connection]:
-        """A bare connection for one call. Whatever breaks it, a cancelled caller included, it is not used again."""
+    async def _bare(self, use: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Use a bare connection. Whatever breaks it, a cancelled caller included, it is not used again."""
         self._require_open()
-        async with asyncio.timeout(self._wait if self._slots.locked() else None):
-            await self._slots.acquire()
+        await self._slot()
         try:
             connection = self._take() or await self._connect()
+            fit = False
             try:
-                yield connection
+                result = await use(connection)
+                fit = True
+                return result
             except asyncpg.PostgresError as error:
                 # The server refused the statement and the connection is as good as before, unless it says otherwise.
-                self._give_back(connection, fit=not is_lost(error))
+                fit = not is_lost(error)
                 raise
-            except BaseException:
-                self._give_back(connection, fit=False)
-                raise
-            self._give_back(connection, fit=True)
+            finally:
+                if fit and not self._closed:
+                    self._idle.append(connection)
+                else:
+                    connection.terminate()
         finally:
             self._slots.release()
+
+    async def _slot(self) -> None:
+        if self._slots.locked():
+            async with asyncio.timeout(self._wait):
+                await self._slots.acquire()
+        else:
+            await self._slots.acquire()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -158,11 +164,15 @@ class PostgresDatabase:
                 return connection
         return None
 
-    def _give_back(self, connection: asyncpg.Connection, *, fit: bool) -> None:
-        if fit and not self._closed:
-            self._idle.append(connection)
-        else:
-            connection.terminate()
+
+async def _change(connection: asyncpg.Connection, texts: Sequence[tuple[str, tuple[Any, ...]]]) -> int:
+    if len(texts) == 1:
+        return await _run(connection, *texts[0])
+    async with connection.transaction():
+        changed = await _run(connection, *texts[0])
+        for text in texts[1:] if changed else ():
+            await _run(connection, *text)
+        return changed
 
 
 async def _run(connection: asyncpg.Connection, sql: str, values: tuple[Any, ...]) -> int:
@@ -202,9 +212,7 @@ async def open_postgres(dsn: str, *, bare: int = 8, pooled: int = 4, wait: float
     """
 
     async def connect() -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            dsn, timeout=wait, command_timeout=2 * wait, server_settings={"application_name": "poolgate"}
-        )
+        connection = await asyncpg.connect(dsn, timeout=wait, command_timeout=2 * wait, server_settings=_SESSION)
         await connection.execute(_DURABLE)
         return connection
 

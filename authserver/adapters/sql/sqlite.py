@@ -37,7 +37,7 @@ class SqliteDatabase:
         self._own = threading.local()
         self._readers = ThreadPoolExecutor(readers, "poolgate-sqlite-reader")
         self._opened: list[sa.Connection] = []
-        self._writer = Writer(self._engine.connect)
+        self._writer = Writer(self._engine.connect, wait)
         self._closed = False
 
     async def fetch(self, statement: sa.Executable, arguments: Arguments) -> Sequence[Sequence[Any]]:

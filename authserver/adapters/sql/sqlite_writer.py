@@ -9,6 +9,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ DRIVER_ERRORS = (*DATABASE_ERRORS, sqlite3.Error, OSError)
 
 _BATCH = 256
 """Jobs in one commit: bounds how long the first of them waits for the last."""
+_POLL = 0.0005
+"""Seconds between two looks at whether another process is done; a commit takes about as long."""
 
 Work = Callable[[sa.Connection, sqlite3.Connection], Any]
 """A job over the Core connection, or over the driver's connection beneath it."""
@@ -39,12 +42,14 @@ class _Task:
 class Writer:
     """Takes jobs on the event loop it was made on, runs them on its thread, and resolves their futures on that loop."""
 
-    def __init__(self, connect: Callable[[], sa.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sa.Connection], wait: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._wait = wait
         self._core = connect()
         raw = self._core.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - narrows SQLAlchemy's Any
         self._raw = raw
+        self._raw.execute("PRAGMA busy_timeout=0")  # it waits by itself, see _begin
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._closed = False
         # A daemon, so that a process whose owner forgot to close it can still end. What was acknowledged is on disk.
@@ -87,18 +92,32 @@ class Writer:
     def _commit(self, batch: list[_Task]) -> None:
         """Run the batch in one transaction. If it cannot commit, every task of it failed."""
         try:
-            self._raw.execute("BEGIN IMMEDIATE")
+            self._begin()
             alone = len(batch) == 1
             for task in batch:
                 self._attempt(task, guarded=not (alone or task.single))
             self._raw.execute("ROLLBACK" if alone and batch[0].error is not None else "COMMIT")
+            self._forget()
         except BaseException as error:  # noqa: BLE001 - a thread that died here would leave its callers waiting for ever
             self._roll_back()
             for task in batch:
                 task.error = task.error or error
-        if self._core.in_transaction():
-            # Core's own bookkeeping: the driver's transaction is over.
-            self._core.rollback()
+
+    def _begin(self) -> None:
+        """Take the file's one write lock, or raise when other processes have held it for too long.
+
+        SQLite's own waiting sleeps longer each time, so that of several busy processes one may starve for seconds.
+        """
+        patience = time.monotonic() + self._wait
+        while True:
+            try:
+                self._raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                    raise
+                time.sleep(_POLL)
+            else:
+                return
 
     def _attempt(self, task: _Task, *, guarded: bool) -> None:
         """Run one task; if it fails, undo it alone.
@@ -120,12 +139,18 @@ class Writer:
             self._raw.execute("RELEASE task")
 
     def _roll_back(self) -> None:
-        if self._raw.in_transaction:
-            try:
+        try:
+            if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
-            except sqlite3.Error:
-                # The file is beyond reach. The next BEGIN fails, and says so to its callers.
-                return
+            self._forget()
+        except DRIVER_ERRORS:
+            # The file is beyond reach. The next BEGIN fails, and says so to its callers.
+            return
+
+    def _forget(self) -> None:
+        """End the transaction in Core's books: for the driver it is over."""
+        if self._core.in_transaction():
+            self._core.rollback()
 
     def _answer(self, batch: list[_Task]) -> None:
         try:

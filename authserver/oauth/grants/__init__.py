@@ -33,6 +33,11 @@ class TokenRequest:
             raise AssertionError("the engine passed a request without a client")
         return self.client
 
+    def still_allowed(self, granted: tuple[str, ...]) -> tuple[str, ...]:
+        """What of a granted scope the client may have now: it, or the API, may have lost some since the consent."""
+        allowed, known = self.judged_client().scope, self.issuer.custom_scopes
+        return tuple(s for s in granted if s in allowed and (s in STANDARD or s in known))
+
 
 def token_response(minted: Minted, refresh_token: str | None = None) -> dict[str, object]:
     """The members of the token response (RFC 6749 5.1)."""

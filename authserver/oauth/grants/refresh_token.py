@@ -1,5 +1,7 @@
 """The refresh token grant with rotation, reuse detection and a grace window (RFC 6749 6, RFC 9700 4.14.2, DESIGN 5)."""
 
+from dataclasses import replace
+
 from authserver.errors import ProtocolRefusal
 from authserver.events import Event
 from authserver.model.grants import RefreshFacts
@@ -37,14 +39,17 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     if user is None or not user.can_sign_in:
         raise ProtocolRefusal("invalid_grant", _INVALID, detail="the user may not sign in any more")
     wanted = request.form.get("scope")
-    scope = narrowed(stored.grant.scope, wanted.split()) if wanted is not None else stored.grant.scope
+    scope = request.still_allowed(stored.grant.scope)
+    if wanted is not None:
+        scope = narrowed(scope, wanted.split())
+    granted = stored.grant if scope == stored.grant.scope else replace(stored.grant, scope=scope)
     resource = tuple(request.form.all("resource")) or stored.grant.resource
     if stored.grant.resource and not set(resource) <= set(stored.grant.resource):
         raise ProtocolRefusal("invalid_target", "The resource was not part of the authorization request.")
     plan = issuer.access_plan(scope, resource)
 
     # mint
-    minted = mint_for_user(issuer, plan, client, stored.grant, user, nonce=None, now=now, random=services.random)
+    minted = mint_for_user(issuer, plan, client, granted, user, nonce=None, now=now, random=services.random)
     following = refresh.successor(issuer.refresh_keys, presented)
 
     # spend, which is the save: the head moves only if it still is the presented token (DESIGN 6.1)

@@ -164,13 +164,13 @@ def upgrade() -> None:
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
+            ["pool", "user_id"], ["users.pool", "users.id"], name=op.f("fk_consents_users"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
             ["pool", "client_id"],
             ["clients.pool", "clients.client_id"],
             name=op.f("fk_consents_clients"),
             ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["pool", "user_id"], ["users.pool", "users.id"], name=op.f("fk_consents_users"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("pool", "user_id", "client_id", name=op.f("pk_consents")),
         sqlite_with_rowid=False,

@@ -1,0 +1,1 @@
+"""Clients written by others, against a running `poolgate dev`, with the strictest checks they have."""

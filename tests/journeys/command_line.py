@@ -1,0 +1,79 @@
+"""Runs `poolgate` commands in this process, over an installation in memory."""
+
+import contextlib
+import io
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authserver.cli import main
+from authserver.cli._context import Run
+from tests.unit.installation import Installation
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "config/pools/demo.toml"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def value(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Standard output as lines of fields between tabs."""
+        return [line.split("\t") for line in self.out.splitlines()]
+
+
+@dataclass
+class Terminal:
+    """A person's shell: a folder, an environment, and standard input that is no terminal."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    place: Installation = field(default_factory=Installation)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    opened: int = 0
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
+        """Run one command to its end."""
+
+        @contextlib.asynccontextmanager
+        async def open_stores(*_: object) -> AsyncIterator[Installation]:
+            self.opened += 1
+            yield self.place
+
+        async def migrate(_: object) -> None:
+            pass
+
+        out, err = io.StringIO(), io.StringIO()
+        with self.monkeypatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setattr("sys.stdin", io.StringIO(stdin))
+            patch.setenv("COLUMNS", "200")
+            run = Run(
+                open_stores=open_stores,
+                migrate=migrate,
+                clock=self.place.clock,
+                random=self.place.random,
+                environ=self.environ,
+            )
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main(arguments, run)
+        code = ended.value.code
+        return Outcome(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+    def write(self, name: str, text: str) -> str:
+        """A file in the folder; returns its name."""
+        (self.folder / name).write_text(text)
+        return name
