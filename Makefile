@@ -135,7 +135,7 @@ nightly: test-tools  ## tests that take longer than make test may
 
 fuzz: .venv/.dev  ## property tests with many more examples (FUZZ_EXAMPLES=20000), new ones each time
 	$(say) "property tests: up to $(FUZZ_EXAMPLES) examples each"
-	@PYTHONPATH=tests FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest $(PYTEST_ARGS) -p fuzz_profile \
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest $(PYTEST_ARGS) -p tests.fuzz_profile \
 		--hypothesis-profile=fuzz -m hypothesis -n $(WORKERS) --maxprocesses 8
 
 bench: .venv/.dev  ## measure; results in bench/out (make bench ARGS='...')

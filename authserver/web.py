@@ -200,7 +200,7 @@ class Request:
         # Whoever reads numbers of any length from strangers spends time on them, and Python refuses the longest.
         if length is not None and length.isdecimal() and (len(length) > _LONGEST_LENGTH or int(length) > MOST_BODY):
             raise TooLarge
-        body = b""
+        body: bytes = b""
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":

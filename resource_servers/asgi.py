@@ -183,8 +183,8 @@ def access_token(connection: Any) -> AccessToken:
     Raises LookupError if the connection did not come through `Protect`.
     """
     scope = connection if isinstance(connection, Mapping) else connection.scope
-    token = scope.get(TOKEN_KEY)
-    if not isinstance(token, AccessToken):
+    token: AccessToken | None = scope.get(TOKEN_KEY)
+    if token is None:
         raise LookupError("no access token here: put resource_servers.asgi.Protect in front of the application")
     return token
 

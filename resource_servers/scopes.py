@@ -71,7 +71,8 @@ def has_scope(granted: Granted | Iterable[str], scope: str) -> bool:
     """Whether `scope` is granted, by a token or in a collection of scopes. A scope string must be parsed first."""
     if isinstance(granted, str):
         raise TypeError("parse the scope string first: a piece of a text is not a scope")
-    return scope in (granted if isinstance(granted, Iterable) else granted.scopes)
+    scopes: Iterable[str] = getattr(granted, "scopes", granted)
+    return scope in scopes
 
 
 @dataclass(frozen=True, slots=True)

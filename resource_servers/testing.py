@@ -19,7 +19,7 @@ An application that makes its own `Validator` takes the toy's answers instead of
 import json
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from joserfc import jwt
@@ -145,7 +145,7 @@ class ToyIssuer:
         }
         return jwt.encode(_present(head, header), _present(body, claims), self._keys[0], algorithms=[self.algorithm])
 
-    def validator(self, *, client_ids: Collection[str] | None = None, is_revoked: IsRevoked | None = None) -> Validator:
+    def validator(self, *, client_ids: Container[str] | None = None, is_revoked: IsRevoked | None = None) -> Validator:
         """A validator for this issuer's tokens that asks this object for the keys."""
         return Validator(
             issuer=self.issuer,
@@ -179,8 +179,7 @@ class ToyIssuer:
     def _new_key(self) -> Any:
         self._made += 1
         kind, size = _KEY_TYPES[self.algorithm]
-        members = {"kid": f"toy-{self._made}", "alg": self.algorithm, "use": "sig"}
-        return JWKRegistry.generate_key(kind, size, members)
+        return JWKRegistry.generate_key(kind, size, {"kid": f"toy-{self._made}", "alg": self.algorithm, "use": "sig"})
 
 
 def _present(members: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:

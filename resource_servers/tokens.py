@@ -5,7 +5,7 @@ size and form, header, key, signature, and only then the claims, which by then a
 header leads anywhere but into the given keys: `jku`, `jwk`, `x5u` and `x5c` are never looked at (RFC 8725 section 3.10).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
 from operator import itemgetter
@@ -160,7 +160,7 @@ def validate_access_token(
     now: float,
     leeway: int = 0,
     profile: Profile = "standard",
-    client_ids: Collection[str] | None = None,
+    client_ids: Container[str] | None = None,
     algorithms: Collection[str] = ALGORITHMS,
 ) -> AccessToken:
     """Validate an access token as RFC 9068 section 4 says, or one of the Cognito profile.

@@ -6,7 +6,7 @@ token.require("https://orders.example/read")
 """
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Container
 from inspect import isawaitable
 
 from resource_servers.errors import RevokedToken, UnknownKey
@@ -42,7 +42,7 @@ class Validator:
         audience: str | Collection[str] | None = None,
         keys: KeySource | None = None,
         profile: Profile = "standard",
-        client_ids: Collection[str] | None = None,
+        client_ids: Container[str] | None = None,
         is_revoked: IsRevoked | None = None,
         algorithms: Collection[str] = ALGORITHMS,
         leeway: int = 0,

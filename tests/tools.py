@@ -148,12 +148,13 @@ def _node() -> str:
 def _node_modules() -> Path:
     _node()
     stamp = INTEROP / "node_modules" / ".locked"
-    if not stamp.exists() or stamp.read_text() != _lock_digest():
+    if not stamp.exists() or stamp.read_text() != lock_digest():
         raise Missing("the npm packages of tests/interop are not installed: python tests/tools.py install")
     return stamp.parent
 
 
-def _lock_digest() -> str:
+def lock_digest() -> str:
+    """What `node_modules/.locked` holds once the packages of package-lock.json are installed."""
     return hashlib.sha256((INTEROP / "package-lock.json").read_bytes()).hexdigest()
 
 
@@ -227,7 +228,7 @@ def install_node_modules() -> str | None:
         return str(missing)
     if done.returncode:
         return "npm could not install the packages of tests/interop"
-    (INTEROP / "node_modules" / ".locked").write_text(_lock_digest())
+    (INTEROP / "node_modules" / ".locked").write_text(lock_digest())
     return None
 
 

@@ -25,6 +25,7 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: a frame around it would double the time until it is there
     )
     app.callback()(_options)
     app.command()(serve)
@@ -82,7 +83,7 @@ def dev(
         int, typer.Option(min=1, max=65533, help="Port of the server; the demo app and the demo API take the next two.")
     ] = 8000,
 ) -> None:
-    """Start with a demo pool, demo users, a demo app, a demo API and a mailbox, on loopback only."""
+    """Start the demo: a pool, users, an app, an API and a mailbox. On loopback only."""
     from authserver.cli.dev import dev as start
 
     start(data_dir=data_dir, port=port)

@@ -24,7 +24,7 @@ def check(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Validate settings and pool files, try the stores, and print what is unsafe. Fails on errors, not on warnings."""
+    """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings."""
     from authserver.accounts.provision import seed_faults
     from authserver.cli._advice import Advice, pool_advice, settings_advice
     from authserver.errors import Refusal

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, with_stores
+from authserver.cli._input import confirm
 from authserver.cli._output import moment, record, say, table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _COLUMNS = ("client_id", "client_name", "token_endpoint_auth_method", "grant_typ
 
 def build_app() -> typer.Typer:
     """The commands below `client`."""
-    app = typer.Typer(help="Create, list, change and delete clients.", no_args_is_help=True)
+    app = typer.Typer(help="Create, list, change and delete clients.", no_args_is_help=True, rich_markup_mode=None)
     app.command("create")(create)
     app.command("list")(list_clients)
     app.command("show")(show)
@@ -140,8 +141,6 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a client with its grants and consents."""
-    from authserver.cli._confirm import confirm
-
     confirm(f"Delete the client {client_id}?", yes=yes)
 
     async def work(house: House) -> None:

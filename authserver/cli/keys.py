@@ -15,7 +15,7 @@ _COLUMNS = ("pool", "alg", "state", "kid", "created_at", "activated_at", "retire
 
 def build_app() -> typer.Typer:
     """The commands below `keys`."""
-    app = typer.Typer(help="List and rotate signing keys.", no_args_is_help=True)
+    app = typer.Typer(help="List and rotate signing keys.", no_args_is_help=True, rich_markup_mode=None)
     app.command("list")(list_keys)
     app.command("rotate")(rotate)
     return app

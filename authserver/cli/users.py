@@ -1,15 +1,14 @@
 """`poolgate user`: users created, listed, given passwords, grouped, disabled and deleted."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, Run, with_stores
+from authserver.cli._input import confirm, new_password, read_attributes
 from authserver.cli._output import moment, record, say, table
 
 if TYPE_CHECKING:
-    from authserver.model.pools import Pool
     from authserver.model.users import User
 
 Name = Annotated[str, typer.Argument(metavar="USER", help="Username, verified email or phone number, or id.")]
@@ -22,7 +21,7 @@ _COLUMNS = ("username", "email", "state", "groups", "created_at", "id")
 
 def build_app() -> typer.Typer:
     """The commands below `user`."""
-    app = typer.Typer(help="Create, list, change and delete users.", no_args_is_help=True)
+    app = typer.Typer(help="Create, list, change and delete users.", no_args_is_help=True, rich_markup_mode=None)
     app.command("create")(create)
     app.command("list")(list_users)
     app.command("show")(show)
@@ -61,7 +60,7 @@ def create(
     from authserver.accounts.directory import NewUser
 
     run: Run = ctx.obj
-    password = None if no_password else _new_password(run, from_stdin=password_stdin, generate=generate_password)
+    password = None if no_password else new_password(run, from_stdin=password_stdin, generate=generate_password)
 
     async def work(house: House) -> "User":
         chosen = await house.pool(pool)
@@ -73,7 +72,7 @@ def create(
             phone_number=phone_number,
             phone_number_verified=phone_number_verified,
             groups=tuple(group or ()),
-            attributes=_attributes(chosen, attribute or []),
+            attributes=read_attributes(chosen, attribute or []),
         )
         return await house.users().create(chosen, new)
 
@@ -149,7 +148,7 @@ def set_password(
 ) -> None:
     """Give a user a new password. Every session and token of the user ends."""
     run: Run = ctx.obj
-    password = _new_password(run, from_stdin=password_stdin, generate=generate_password)
+    password = new_password(run, from_stdin=password_stdin, generate=generate_password)
 
     async def work(house: House) -> "User":
         chosen = await house.pool(pool)
@@ -176,7 +175,7 @@ def groups(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Show a user's groups, after putting the user into some and taking it out of others."""
+    """Show or change a user's groups."""
 
     async def work(house: House) -> "User":
         chosen = await house.pool(pool)
@@ -234,8 +233,6 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a user with everything that belongs to it."""
-    from authserver.cli._confirm import confirm
-
     confirm(f"Delete the user {name}?", yes=yes)
 
     async def work(house: House) -> "User":
@@ -261,52 +258,3 @@ def _row(user: "User") -> dict[str, object]:
         "created_at": moment(user.created_at),
         "updated_at": moment(user.updated_at),
     }
-
-
-def _new_password(run: Run, *, from_stdin: bool, generate: bool) -> str:
-    """A password that is made, read or asked for. Raises Invalid."""
-    from authserver.errors import Invalid
-
-    if generate and from_stdin:
-        raise typer.BadParameter("give --generate-password or --password-stdin, not both")
-    if generate:
-        # The suffix satisfies every composition rule; the 144 bits before it do the work.
-        return f"{run.random.token(18)}-Aa1"
-    if not from_stdin:
-        if sys.stdin.isatty():
-            return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-        raise Invalid("Give the password with --password-stdin, or have one made with --generate-password.")
-    password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        raise Invalid("Standard input held no password.", field="password")
-    return password
-
-
-def _attributes(pool: "Pool", given: list[str]) -> dict[str, object]:
-    """`NAME=VALUE` texts as values of the types that the pool defines. Raises Invalid."""
-    from authserver.errors import Invalid
-
-    types = {d.name: d.type for d in pool.attributes}
-    values: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise Invalid(f"`{text}` is not NAME=VALUE.", field="attribute")
-        kind = types.get(name, "string")
-        if kind == "boolean" and value in {"true", "false"}:
-            values[name] = value == "true"
-        elif kind == "number":
-            values[name] = _number(value)
-        else:
-            values[name] = value
-    return values
-
-
-def _number(text: str) -> object:
-    """The number that is meant; what is none stays text, and the pool's definition refuses it."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -2,6 +2,7 @@
 
 import re
 
+from authserver.crypto.sealing import Unsealable
 from authserver.errors import (
     Busy,
     Conflict,
@@ -34,6 +35,7 @@ WIRE: dict[type[Refusal], tuple[int, str]] = {
     TooLarge: (413, "invalid_request"),
     MethodNotAllowed: (405, "invalid_request"),
     Unexpected: (500, "server_error"),
+    Unsealable: (500, "server_error"),
     Refusal: (400, "invalid_request"),
 }
 
@@ -50,7 +52,8 @@ def refuse(_services: Services, _request: Request, _issuer: Issuer | None, refus
     retry_after = getattr(refusal, "retry_after", None)
     if retry_after is not None:
         headers.append((b"retry-after", b"%d" % retry_after))
-    return json_answer(status, {"error": code, "error_description": _ascii(refusal.sentence)}, *headers)
+    sentence = Unexpected.sentence if code == "server_error" else refusal.sentence
+    return json_answer(status, {"error": code, "error_description": _ascii(sentence)}, *headers)
 
 
 def _ascii(sentence: str) -> str:

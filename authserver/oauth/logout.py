@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from authserver.events import Event
+from authserver.oauth.engine import refuse_repeated
 from authserver.services import Services
 from authserver.signin import sign_out
 from authserver.tokens.issuer import Issuer
@@ -13,6 +14,7 @@ async def logout(services: Services, issuer: Issuer, request: Request) -> Answer
     """GET: end the session at once if the request proves that it may, else ask the person on `/logout`."""
     # load
     params = request.query()
+    refuse_repeated(params)
     pool = issuer.pool
     cookie = services.cookie_name(pool.id, "session")
     session = await services.sessions.find(pool, request.cookie(cookie))
@@ -27,7 +29,9 @@ async def logout(services: Services, issuer: Issuer, request: Request) -> Answer
     if session is not None:
         await services.sessions.end(pool, session)
         user_id = session.authentication.user_id
-        services.emit(Event("session.ended", pool.id, user_id, client.client_id if client is not None else None, request.address))
+        services.emit(
+            Event("session.ended", pool.id, user_id, client.client_id if client is not None else None, request.address)
+        )
 
     # answer
     return redirect(302, plan.return_to or f"{issuer.url}/logout", clear_cookie(cookie, secure=services.secure))

@@ -1,5 +1,6 @@
 """The one table from refusals to error pages (DESIGN 4: statuses and `data-code`; STYLE 13)."""
 
+from authserver.crypto.sealing import Unsealable
 from authserver.errors import (
     Busy,
     Conflict,
@@ -38,6 +39,7 @@ WIRE: dict[type[Refusal], tuple[int, str]] = {
     MethodNotAllowed: (405, "invalid_request"),
     Forged: (403, "csrf"),
     Unexpected: (500, "internal"),
+    Unsealable: (500, "internal"),
     Refusal: (400, "invalid_request"),
 }
 

@@ -145,9 +145,9 @@ async def _take(
     sign_ins, sign_in, step = services.sign_ins, situation.sign_in, form.get("step")
     if step in {"change_identifier", "switch_account"}:
         await sign_ins.forget_identifier(sign_in)
-    elif step == "account" and isinstance(situation.step, Identify) and _shown(form, situation.user):
+    elif step == "account" and isinstance(situation.step, Identify) and _shown(situation.user, form):
         await sign_ins.choose_account(sign_in, situation.user)
-    elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(form, situation.user):
+    elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(situation.user, form):
         if form.get("decision") == "approve":
             await sign_ins.allow(issuer.pool, sign_in, situation.user)
     elif step in {"identifier", "password"} and isinstance(situation.step, Identify | EnterPassword):
@@ -164,7 +164,7 @@ async def _take(
     return session, []
 
 
-def _shown(form: Params, user: User | None) -> TypeGuard[User]:
+def _shown(user: User | None, form: Params) -> TypeGuard[User]:
     """Whether the form speaks of the account that is signed in now: another tab may have changed it meanwhile."""
     return user is not None and form.get("account") == user.id
 

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from authserver.browser import browser_cookie
+from authserver.errors import ProtocolRefusal
 from authserver.events import Event
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
@@ -73,6 +74,8 @@ class SignOutPage:
 
 
 async def _plan(services: Services, issuer: Issuer, params: Params) -> LogoutPlan:
-    """Where the request leads once the person has agreed."""
+    """Where the request leads once the person has agreed. Raises ProtocolRefusal if it can be read in two ways."""
+    if params.repeated:
+        raise ProtocolRefusal("invalid_request", "The request repeats a parameter.")
     client, hint = await sign_out.load(services.registry, issuer, params.values, services.clock())
     return sign_out.judge(params.values, client, hint, None)

@@ -13,6 +13,8 @@ from authserver.model.users import PasswordCredential, User, fold
 from authserver.store import Counters, Directory
 
 FREE_TRIES = 10
+"""Tries that are judged before anybody has to wait: the last of them starts the first pause (security reference S10)."""
+
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15 * 60.0
 MEMORY = 24 * 3600
@@ -101,7 +103,7 @@ class PasswordFactor:
         )
         if admission.allowed:
             admission = await self._counters.admit_guess(
-                pool.id, key, now=now, free=FREE_TRIES, first=FIRST_PAUSE, longest=LONGEST_PAUSE, memory=MEMORY
+                pool.id, key, now=now, free=FREE_TRIES - 1, first=FIRST_PAUSE, longest=LONGEST_PAUSE, memory=MEMORY
             )
             if not admission.allowed:
                 await self._counters.give_back(pool.id, address)  # nothing was tried

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import sqlite3
 import stat
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from authserver.adapters.sql import SqlStores, migrate, open_sql
+from authserver.adapters.sql import SqlStores, migrate, open_sql, sqlite_connection
 from authserver.adapters.sql.prefix import prefix_end
 from authserver.adapters.sql.tables import pools, users
 from authserver.errors import Conflict, Refusal, StoreUnavailable
@@ -33,7 +32,7 @@ on_postgres = pytest.mark.parametrize("sql_url", ["postgresql"], indirect=True)
 
 @pytest.fixture
 async def opened(sql_url: str) -> AsyncIterator[SqlStores]:
-    async with await open_sql(sql_url, wait=0.3) as stores:
+    async with await open_sql(sql_url) as stores:
         await stores.database.write(sql_stores._empty)
         yield stores
 
@@ -76,7 +75,9 @@ async def test_a_job_that_fails_leaves_nothing_and_spoils_no_other(opened: SqlSt
 
 async def test_a_mistake_in_a_statement_is_not_hidden_as_a_fault_of_the_database(opened: SqlStores) -> None:
     with pytest.raises(sa.exc.CompileError):
-        await opened.database.write(lambda connection: connection.execute(sa.insert(pools).values(id="a_1", nonsense=1)))
+        await opened.database.write(
+            lambda connection: connection.execute(sa.insert(pools).values(id="a_1", nonsense=1))
+        )
 
 
 async def test_a_caller_that_is_cancelled_spoils_no_other(opened: SqlStores) -> None:
@@ -189,43 +190,52 @@ async def test_every_connection_is_durable_and_strict(opened: SqlStores) -> None
     assert point == list(wanted.values())
 
 
-@on_sqlite
-async def test_writes_that_wait_together_share_a_commit(opened: SqlStores, sql_url: str) -> None:
-    """A commit that changes something moves `data_version` for every other connection by one."""
-    watcher = sqlite3.connect(sql_url.removeprefix("sqlite:///"))
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that SQLite runs on connections opened from now on."""
+    statements: list[str] = []
 
-    async def commits(count: int) -> int:
-        await asyncio.gather(*(opened.grants.revoke_token(POOL, f"{count}.{n}", NOW, NOW) for n in range(count)))
-        return int(watcher.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    def tracing(path: str, wait: float) -> sqlite3.Connection:
+        connection = sqlite_connection.connect(path, wait)
+        connection.set_trace_callback(statements.append)
+        return connection
 
-    started = time.perf_counter()
-    for n in range(200):
-        await opened.grants.revoke_token(POOL, f"alone.{n}", NOW, NOW)
-    alone = time.perf_counter() - started
-    started = time.perf_counter()
-    await commits(200)
-    together = time.perf_counter() - started
-    watcher.close()
-    assert len(await opened.grants.revocations(0)) == 400
-    assert together < alone
+    monkeypatch.setattr("authserver.adapters.sql.sqlite.connect", tracing)
+    return statements
 
 
 @on_sqlite
-async def test_a_write_waits_for_another_processs_and_then_gives_up(opened: SqlStores, sql_url: str) -> None:
+async def test_writes_that_wait_together_share_a_commit(sql_url: str, traced: list[str]) -> None:
+    async with await open_sql(sql_url) as stores:
+        for n in range(5):
+            await stores.grants.revoke_token(POOL, f"alone.{n}", NOW, NOW)
+        alone = traced.count("COMMIT")
+        await asyncio.gather(*(stores.grants.revoke_token(POOL, f"t.{n}", NOW, NOW) for n in range(600)))
+        assert alone == 5
+        assert traced.count("COMMIT") - alone < 20
+        assert len(await stores.grants.revocations(0)) == 605
+
+
+@on_sqlite
+async def test_a_write_waits_for_another_processs_and_then_gives_up(sql_url: str) -> None:
     other = sqlite3.connect(sql_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable):
-        await opened.grants.revoke_token(POOL, "t", NOW, NOW)
-    with pytest.raises(StoreUnavailable):
-        await opened.grants.revoke_session(POOL, "s", NOW, NOW)
-    assert await opened.registry.version() == 0
-    assert await opened.grants.revocations(0) == []
-    waiting = asyncio.ensure_future(opened.grants.revoke_token(POOL, "t", NOW, NOW))
-    await asyncio.sleep(0.05)
-    other.execute("ROLLBACK")
-    other.close()
-    await waiting
-    assert len(await opened.grants.revocations(0)) == 1
+    async with await open_sql(sql_url, wait=0.3) as impatient:
+        for call in (
+            impatient.grants.revoke_token(POOL, "t", NOW, NOW),
+            impatient.grants.revoke_session(POOL, "s", NOW, NOW),
+        ):
+            with pytest.raises(StoreUnavailable):
+                await call
+        assert await impatient.grants.revocations(0) == []
+    async with await open_sql(sql_url) as patient:
+        waiting = asyncio.ensure_future(patient.grants.revoke_token(POOL, "t", NOW, NOW))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        other.close()
+        await waiting
+        assert len(await patient.grants.revocations(0)) == 1
 
 
 @on_sqlite
@@ -296,9 +306,9 @@ async def test_no_more_connections_are_taken_than_told(sql_url: str) -> None:
 
 @on_postgres
 async def test_connections_that_are_all_busy_are_waited_for_and_then_given_up(sql_url: str) -> None:
-    async with await open_sql(sql_url, bare=1, pooled=1, wait=0.3) as stores:
+    async with await open_sql(sql_url, bare=1, pooled=1, wait=1) as stores:
         await asyncio.gather(stores.registry.version(), stores.registry.pools())
-        sleep = sa.text("SELECT pg_sleep(0.5)")
+        sleep = sa.text("SELECT pg_sleep(1.8)")
         slow = [
             asyncio.ensure_future(stores.database.fetch(sleep, {})),
             asyncio.ensure_future(stores.database.write(lambda c: c.execute(sleep))),
@@ -306,13 +316,13 @@ async def test_connections_that_are_all_busy_are_waited_for_and_then_given_up(sq
         await asyncio.sleep(0.1)
         refused = await asyncio.gather(stores.registry.version(), stores.registry.pools(), return_exceptions=True)
         assert [type(each) for each in refused] == [StoreUnavailable] * 2
-        await asyncio.gather(*slow)
+        await asyncio.gather(*slow, return_exceptions=True)
         assert await stores.registry.version() >= 0
 
 
 @on_postgres
 async def test_a_cancelled_statement_costs_its_connection_and_no_more(sql_url: str) -> None:
-    async with await open_sql(sql_url, bare=1, wait=1) as stores:
+    async with await open_sql(sql_url, bare=1) as stores:
         for _ in range(3):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
@@ -351,7 +361,7 @@ def own_server() -> Iterator[postgres.Server]:
 async def test_a_restart_of_postgresql_is_got_over_without_one_of_ours(own_server: postgres.Server) -> None:
     url = own_server.create_database()
     await migrate(url)
-    async with await open_sql(url, wait=2) as stores:
+    async with await open_sql(url) as stores:
         await stores.registry.put_pool(bare_pool(POOL))
         await asyncio.gather(
             *(stores.registry.version() for _ in range(8)), *(stores.registry.pools() for _ in range(4))
@@ -391,23 +401,12 @@ async def test_a_connection_that_breaks_under_a_read_is_replaced(own_server: pos
 
 
 @on_sqlite
-async def test_no_statement_walks_a_whole_table(opened: SqlStores, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_statement_walks_a_whole_table(sql_url: str, traced: list[str]) -> None:
     """Every statement the roles run is explained by SQLite as it runs; tables may only be searched."""
-    from authserver.adapters.sql import sqlite_connection
-
-    seen: set[str] = set()
-    real = sqlite_connection.connect
-
-    def tracing(path: str, wait: float) -> sqlite3.Connection:
-        connection = real(path, wait)
-        connection.set_trace_callback(seen.add)
-        return connection
-
-    monkeypatch.setattr("authserver.adapters.sql.sqlite.connect", tracing)
-    path = (await opened.database.fetch(sa.text("PRAGMA database_list"), {}))[0][2]
-    async with await open_sql(f"sqlite:///{path}") as stores:
+    async with await open_sql(sql_url) as stores:
         await _use_everything(stores)
-    explainer = real(path, 1)
+    seen = set(traced)
+    explainer = sqlite_connection.connect(sql_url.removeprefix("sqlite:///"), 1)
     walks = []
     for sql in seen:
         if sql.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}:

@@ -21,7 +21,7 @@ ROUNDS = 10
 
 def _write_until_killed(url: str, name: str, seconds: float) -> list[str]:
     """Run the writer for that long after it is ready, kill it, and return what it said was written."""
-    run = [sys.executable, "-m", "tests.conformance.sql_process", "revoke", url, name]
+    run = [sys.executable, "-m", "tests.conformance.sql_process", "write", url, "demo_A", name]
     writer = subprocess.Popen(run, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert writer.stdout.readline() == "ready\n"

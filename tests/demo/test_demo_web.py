@@ -121,6 +121,14 @@ async def test_an_answer_counts_once(browser: Browser) -> None:
     assert error_code(again) == "foreign_login"
 
 
+async def test_an_answer_that_was_refused_is_spent_as_well(world: World, browser: Browser) -> None:
+    answer = await landed(browser)
+    world.hosts.down.add("localhost:8000")
+    assert error_code(await browser.open(answer)) == "server_down"
+    world.hosts.down.clear()
+    assert error_code(await browser.open(answer)) == "foreign_login"
+
+
 async def test_an_answer_that_another_browser_began_is_refused(world: World, browser: Browser) -> None:
     answer = await landed(world.browser())
     await browser.open("/login")

@@ -38,10 +38,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.op = FakeProvider(clock=self.clock)
-        apps: dict[str, ASGIApp] = {"localhost:8000": self.op.app()}
-        self.hosts = Hosts(apps)
         api = demo_api(self.op.issuer, own_url=API, web_url=WEB, validator=self.op.toy.validator(), clock=self.clock)
-        self.hosts = Hosts({**apps, urlsplit(API).netloc: api})
+        self.hosts = Hosts({"localhost:8000": self.op.app(), urlsplit(API).netloc: api})
         self.web = demo_web(
             self.op.issuer,
             CLIENT_ID,

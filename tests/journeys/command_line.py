@@ -35,9 +35,16 @@ class Outcome:
         return [line.split("\t") for line in self.out.splitlines()]
 
 
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass
 class Terminal:
-    """A person's shell: a folder, an environment, and standard input that is no terminal."""
+    """A person's shell: a folder and an environment. Its streams are pipes, unless a run asks for a screen."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
@@ -45,7 +52,7 @@ class Terminal:
     environ: Mapping[str, str] = field(default_factory=dict)
     opened: int = 0
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
+    def __call__(self, *arguments: str, stdin: str = "", screen: bool = False) -> Outcome:
         """Run one command to its end."""
 
         @contextlib.asynccontextmanager
@@ -56,11 +63,14 @@ class Terminal:
         async def migrate(_: object) -> None:
             pass
 
-        out, err = io.StringIO(), io.StringIO()
+        stream = Screen if screen else io.StringIO
+        out, err = stream(), stream()
         with self.monkeypatch.context() as patch:
             patch.chdir(self.folder)
-            patch.setattr("sys.stdin", io.StringIO(stdin))
+            patch.setattr("sys.stdin", stream(stdin))
             patch.setenv("COLUMNS", "200")
+            patch.setenv("TERM", "xterm")
+            patch.delenv("NO_COLOR", raising=False)
             run = Run(
                 open_stores=open_stores,
                 migrate=migrate,

@@ -1,18 +1,24 @@
 """A whole server in process, on the memory stores, with a clock that tests move: what journeys drive over HTTP."""
 
 import base64
+import functools
 import hashlib
+import html
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import jwt
+import pytest
+from argon2 import PasswordHasher
 
+from authserver import app as composition
 from authserver.app import Opened, build
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.sealing import Sealer
@@ -23,8 +29,12 @@ from authserver.gate import Lifecycle
 from authserver.metrics import Metrics
 from authserver.model.clients import Client
 from authserver.model.pools import Group, Pool, ResourceServer, Scope
+from authserver.model.sessions import Authentication
 from authserver.model.users import PasswordCredential, User
+from authserver.pages.render import Renderer
+from authserver.services import Services
 from authserver.settings import load_settings
+from authserver.signin.service import PASSWORD_ACR, PASSWORD_AMR
 from authserver.store import Stores
 from authserver.store.cached import CachedRegistry
 from authserver.store.memory import memory_stores
@@ -45,6 +55,18 @@ STOCK = "https://stock.example"
 
 KEYS: dict[str, Any] = {}
 """Signing keys made once for all tests: an RSA key takes 100 ms."""
+
+SIGNERS: dict[tuple[str, str], Any] = {}
+"""And made ready once: importing an RSA key takes 40 ms of checks."""
+
+renderer = functools.cache(Renderer)
+"""Templates compiled once for all tests. A Renderer remembers nothing else."""
+
+
+def each(name: str, cases: Mapping[str, Any] | Iterable[str]) -> Any:
+    """Parametrise a test over named cases, or over texts that name themselves."""
+    named = cases if isinstance(cases, Mapping) else {text: text for text in cases}
+    return pytest.mark.parametrize(name, [pytest.param(value, id=key) for key, value in named.items()])
 
 
 class Time:
@@ -132,6 +154,21 @@ CLIENTS = (
 )
 
 
+@dataclass(frozen=True)
+class Raw:
+    """An answer as it left the server, before any client made sense of it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def values(self, name: str) -> list[str]:
+        return [v.decode("latin-1") for k, v in self.headers if k.decode() == name]
+
+    def header(self, name: str) -> str | None:
+        return next(iter(self.values(name)), None)
+
+
 @dataclass
 class House:
     """The server, its stores, and what happened in it."""
@@ -146,13 +183,76 @@ class House:
     def stores(self) -> Stores:
         return self.opened.stores
 
+    @property
+    def services(self) -> Services:
+        return self.app._services
+
+    @property
+    def base_url(self) -> str:
+        return self.opened.settings.base_url
+
     def kinds(self) -> list[str]:
         return [e.kind for e in self.events]
 
     def browser(self, *, address: str = "198.51.100.7", pool_id: str = POOL) -> "Browser":
         """A browser with an empty cookie jar, seen from the address."""
         transport = httpx.ASGITransport(self.app, client=(address, 40000))
-        return Browser(self, httpx.AsyncClient(transport=transport, base_url=BASE), f"{BASE}/{pool_id}")
+        return Browser(
+            self, httpx.AsyncClient(transport=transport, base_url=self.base_url), f"{self.base_url}/{pool_id}"
+        )
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        query: bytes = b"",
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        body: bytes | list[bytes] = b"",
+    ) -> Raw:
+        """A request byte for byte, as a server hands it over; `body` may come in pieces."""
+        pieces = [body] if isinstance(body, bytes) else body
+        messages = [
+            {"type": "http.request", "body": piece, "more_body": n < len(pieces)} for n, piece in enumerate(pieces, 1)
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": query,
+            "headers": list(headers),
+            "client": ("198.51.100.7", 40000),
+            "server": ("localhost", 8000),
+        }
+        await self.app(scope, receive, send)
+        if not sent:
+            return Raw(0, [], b"")
+        return Raw(sent[0]["status"], sent[0]["headers"], b"".join(m.get("body", b"") for m in sent[1:]))
+
+    async def change_client(self, client_id: str, **changes: Any) -> None:
+        stored = await self.stores.registry.client(POOL, client_id)
+        assert stored is not None
+        await self.stores.registry.put_client(POOL, replace(stored, **changes))
+
+    async def change_pool(self, **changes: Any) -> None:
+        stored = await self.stores.registry.pool(POOL)
+        assert stored is not None
+        await self.stores.registry.put_pool(replace(stored, **changes))
+
+    async def change_user(self, user: User, **changes: Any) -> None:
+        await self.stores.directory.update_user(user.pool, replace(user, **changes))
 
 
 async def _keys(opened: Opened, pool_id: str) -> None:
@@ -165,17 +265,24 @@ async def _keys(opened: Opened, pool_id: str) -> None:
 
 
 @asynccontextmanager
-async def house(*pools: Pool, clients: tuple[Client, ...] = CLIENTS, base_url: str = BASE) -> AsyncIterator[House]:
-    """A server with the pools (one by default), clients, and the users ada and bob in the first."""
+async def house(
+    *pools: Pool, clients: tuple[Client, ...] = CLIENTS, base_url: str = BASE, decorate: Any = lambda stores: stores
+) -> AsyncIterator[House]:
+    """A server with the pools (one by default), clients, and the users ada and bob in the first.
+
+    `decorate` may stand something in front of the memory stores, such as a fault.
+    """
     time = Time()
     random = SystemRandom()
     master = b"0123456789abcdef0123456789abcdef"
-    stores = memory_stores(time)
+    stores = decorate(memory_stores(time))
     registry = CachedRegistry(stores.registry, time)
     stores = replace(stores, registry=registry)
     sealer = Sealer(master, random)
     key_ring = KeyRing(registry, sealer, time)
+    key_ring._signers = SIGNERS
     passwords = Passwords(threads=1)
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # what a hash costs is tested apart
     opened = Opened(
         settings=load_settings(
             environ={}, folder=Path("/nonexistent"), overrides={"base_url": base_url, "data_dir": "/nonexistent"}
@@ -204,7 +311,8 @@ async def house(*pools: Pool, clients: tuple[Client, ...] = CLIENTS, base_url: s
         await stores.directory.create_user(POOL, user, PasswordCredential(user.id, KEYS["hash"], 0))
     lifecycle = Lifecycle()
     events: list[Event] = []
-    app = build(opened, lifecycle, listeners=[events.append])
+    with patch.object(composition, "Renderer", renderer):
+        app = build(opened, lifecycle, listeners=[events.append])
     yield House(time, opened, app, lifecycle, events)
     passwords.close()
 
@@ -250,28 +358,50 @@ class Browser:
     async def authorize(self, **changes: str | None) -> httpx.Response:
         return await self.http.get(f"{self.issuer}/oauth2/authorize?{urlencode(self.request(**changes))}")
 
+    async def arrive(self, user: User = ADA) -> str:
+        """Be signed in as the user from before, without the pages. Returns the cookie's value."""
+        at = self.house
+        pool = await at.stores.registry.pool(self.issuer.rpartition("/")[2])
+        assert pool is not None
+        authentication = Authentication(user.id, int(at.time()), PASSWORD_AMR, PASSWORD_ACR)
+        _, secret = await at.services.sessions.open(pool, authentication, None)
+        self.set_cookie(at.services.cookie_name(pool.id, "session"), secret)
+        return secret
+
+    def set_cookie(self, name: str, value: str) -> None:
+        host = urlsplit(self.issuer).hostname or ""
+        self.http.cookies.set(name, value, domain=host if "." in host else f"{host}.local", path="/")
+
+    def cookie(self, kind: str) -> str | None:
+        return self.http.cookies.get(self.house.services.cookie_name(self.issuer.rpartition("/")[2], kind))
+
+    async def open(self, response: httpx.Response) -> httpx.Response:
+        """Follow one redirect of ours."""
+        assert response.status_code in {302, 303}, response.text
+        assert response.headers["location"].startswith(self.issuer), response.headers["location"]
+        return await self.http.get(response.headers["location"])
+
+    async def login_page(self, **changes: str | None) -> httpx.Response:
+        """The first page of a sign-in."""
+        return await self.open(await self.authorize(**changes))
+
     async def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
-        """Send the page's form with the given fields."""
-        csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
-        assert csrf is not None, page.text
-        return await self.http.post(str(page.url), data={"csrf": csrf[1], **fields})
+        """Send the page's form for the step with the given fields, its hidden ones included."""
+        return await self.http.post(str(page.url), data=hidden(page, fields.get("step")) | fields)
 
     async def sign_in(self, username: str = "ada", password: str = PASSWORD, **changes: str | None) -> httpx.Response:
         """Authorize, name and password: the answer to the password."""
-        started = await self.authorize(**changes)
-        assert started.status_code == 302, started.text
-        page = await self.http.get(started.headers["location"])
-        named = await self.submit(page, step="identifier", username=username)
-        assert named.status_code == 303, named.text
-        page = await self.http.get(named.headers["location"])
+        page = await self.login_page(**changes)
+        page = await self.open(await self.submit(page, step="identifier", username=username))
         return await self.submit(page, step="password", password=password)
 
     async def code(self, **changes: str | None) -> str:
-        """A fresh code, signing in if need be."""
+        """A fresh code, signed in as ada unless somebody is."""
         answer = await self.authorize(**changes)
         if "/login?" in answer.headers["location"]:
-            answer = await self.sign_in(**changes)
-        return answered(answer)["code"]
+            await self.arrive()
+            answer = await self.authorize(**changes)
+        return answered(answer, changes.get("redirect_uri") or CALLBACK)["code"]
 
     async def token(self, client_id: str = "web", secret: str | None = SECRET, **form: str) -> httpx.Response:
         auth = (client_id, secret) if secret is not None else None
@@ -286,8 +416,10 @@ class Browser:
         return await self.token(client_id, secret, **kept)
 
     async def tokens(self, **changes: str | None) -> dict[str, Any]:
-        """Sign in and redeem the code: the token response."""
-        response = await self.redeem(await self.code(**changes))
+        """Be signed in and redeem a code: the token response."""
+        client_id = changes.get("client_id") or "web"
+        secret = None if client_id == "spa" else SECRET
+        response = await self.redeem(await self.code(**changes), client_id, secret)
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -303,6 +435,21 @@ class Browser:
         return await self.http.post(
             f"{self.issuer}/oauth2/revoke", data={"token": token, **form}, auth=(client_id, secret)
         )
+
+
+def hidden(page: httpx.Response, step: str | None = None) -> dict[str, str]:
+    """The hidden fields of the page's form for the step."""
+    for form in re.findall(r"<form.*?</form>", page.text, re.DOTALL):
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form))
+        if step is None or fields.get("step") == step:
+            return {name: html.unescape(value) for name, value in fields.items()}
+    raise AssertionError(f"no form for {step}: {page.status_code} {page.text}")
+
+
+def error_code(page: httpx.Response) -> str | None:
+    """The code on an error page."""
+    found = re.search(r'<main class="card" id="error" data-code="([^"]+)"', page.text)
+    return found[1] if found else None
 
 
 def answered(response: httpx.Response, redirect_uri: str = CALLBACK) -> dict[str, str]:

@@ -58,6 +58,13 @@ def test_a_change_is_shown_with_its_before_and_after(shell: Terminal) -> None:
     ]
 
 
+def test_on_a_terminal_the_difference_has_colours(bare: Terminal) -> None:
+    name = bare.write("pool.toml", POOL + STAFF.replace("staff", "[staff]"))
+    shown = bare("apply", name, "--dry-run", screen=True).out
+    assert "\x1b[32m  + group [staff]\x1b[0m" in shown
+    assert "\x1b" not in bare("apply", name, "--dry-run").out
+
+
 def test_no_secret_is_ever_printed(bare: Terminal) -> None:
     name = bare.write("pool.toml", POOL + WEB + ADA)
     outcomes = [bare("apply", name, "--dry-run"), bare("apply", name, "--dry-run", "--json"), bare("apply", name)]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,21 @@ def test_0_and_2_in_the_real_process(tmp_path: Path) -> None:
     done = poolgate("version", "--json", folder=tmp_path)
     assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, {"version": __version__}, "")
     assert poolgate("nonsense", folder=tmp_path).returncode == 2
+
+
+def test_what_one_process_wrote_the_next_one_finds_in_the_real_stores(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = poolgate("apply", str(DEMO), "--data-dir", "data", folder=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.endswith("demo_Pool1: 9 changes made\n")
+    assert stat.S_IMODE((data / "master.key").stat().st_mode) == 0o600
+    assert poolgate("apply", str(DEMO), "--data-dir", "data", folder=tmp_path).stdout == "demo_Pool1: up to date\n"
+    users = poolgate("user", "list", "--data-dir", "data", folder=tmp_path)
+    assert [line.split("\t")[0] for line in users.stdout.splitlines()] == ["ada", "bob"]
+    checked = poolgate("check", "--data-dir", "data", "--json", folder=tmp_path)
+    assert json.loads(checked.stdout)["errors"] == []
+    assert [w["code"] for w in json.loads(checked.stdout)["warnings"]] == ["http_base_url"]
+    assert not (tmp_path / "var").exists()
 
 
 def test_an_unexpected_error_shows_an_id_and_its_traceback_only_when_asked(bare: Terminal) -> None:

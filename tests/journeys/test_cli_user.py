@@ -1,6 +1,7 @@
 """`poolgate user`: an operator looks after people."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -95,6 +96,22 @@ def test_what_may_not_be_is_refused_with_a_sentence(shell: Terminal, arguments: 
     assert (refused.code, refused.out, refused.err) == (1, "", f"poolgate: {says}\n")
 
 
+def test_attributes_have_the_types_of_the_pool(shell: Terminal) -> None:
+    typed = (
+        '[pool]\nid = "typed_Pool1"\n[[pool.attributes]]\nname = "custom:level"\ntype = "number"\n'
+        '[[pool.attributes]]\nname = "custom:on_call"\ntype = "boolean"\n'
+    )
+    shell("apply", shell.write("typed.toml", typed))
+    create = ("user", "create", "carol", "--no-password", "--pool", "typed_Pool1")
+    refused = shell(*create, "--attribute", "custom:level=high")
+    assert refused.err == "poolgate: `custom:level` must be a number\n"
+    given = ("custom:level=3", "custom:on_call=true", "nickname=a=b")
+    made = shell(*create, *(part for text in given for part in ("--attribute", text)))
+    assert made.code == 0
+    shown = shell("user", "show", "carol", "--pool", "typed_Pool1", "--json").value
+    assert shown["attributes"] == {"custom:level": 3, "custom:on_call": True, "nickname": "a=b"}
+
+
 def test_all_rules_of_the_password_are_told(shell: Terminal) -> None:
     refused = shell("user", "create", "grace", "--password-stdin", stdin="Grace\n")
     assert refused.err.splitlines() == [
@@ -113,6 +130,21 @@ def test_users_are_listed_in_plain_lines_and_pages(shell: Terminal) -> None:
     assert [row[0] for row in shell("user", "list", "--search", "ADA@").rows] == ["ada"]
     assert [u["username"] for u in shell("user", "list", "--json").value][:2] == ["ada", "bob"]
     assert shell("user", "list", "--search", "zz").out == ""
+
+
+def test_on_a_terminal_users_are_a_table_with_headings(shell: Terminal) -> None:
+    shown = re.sub("\x1b\\[[0-9;]*m", "", shell("user", "list", screen=True).out)
+    heading, ada, bob = shown.splitlines()
+    assert heading.split() == ["username", "email", "state", "groups", "created", "at", "id"]
+    assert ada.split()[:4] == ["ada", "ada@example.com", "confirmed", "staff"]
+    assert bob.startswith("bob")
+    assert shell("user", "list", "--search", "zz", screen=True).out == "There is no such user.\n"
+
+
+def test_a_name_is_shown_as_it_is(shell: Terminal) -> None:
+    """A username may look like the markup of what draws the table."""
+    shell("user", "create", "[red]carol[/red]", "--no-password")
+    assert "[red]carol[/red]" in shell("user", "list", screen=True).out
 
 
 def test_an_unknown_user_is_named(shell: Terminal) -> None:
@@ -149,6 +181,14 @@ def test_a_user_is_deleted_only_when_it_is_meant(shell: Terminal) -> None:
     assert shell("user", "show", "bob").code == 0
     assert shell("user", "delete", "bob", "--yes", "--json").value["deleted"] is True
     assert shell("user", "show", "bob").code == 1
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n\n", 1, True), ("\n", 1, True), ("y\n", 0, False)])
+def test_on_a_terminal_deleting_asks_first(shell: Terminal, answer: str, code: int, *, left: bool) -> None:
+    asked = shell("user", "delete", "bob", stdin=answer, screen=True)
+    assert "Delete the user bob?" in asked.out
+    assert asked.code == code
+    assert (shell("user", "show", "bob").code == 0) is left
 
 
 def test_groups_are_shown_and_changed(shell: Terminal) -> None:

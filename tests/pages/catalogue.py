@@ -2,6 +2,7 @@
 `locale/*/LC_MESSAGES/poolgate.po` up to date. New messages come in empty; nothing is guessed.
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -37,15 +38,23 @@ def read(path: Path) -> Catalog:
         return read_po(source, locale=path.parts[-3], abort_invalid=True)
 
 
+def updated(path: Path) -> bytes:
+    """The file with exactly today's messages, its translations kept, its header untouched."""
+    catalogue = read(path)
+    catalogue.update(extracted(), no_fuzzy_matching=True)
+    catalogue.obsolete.clear()
+    body = io.BytesIO()
+    write_po(body, catalogue, width=110, omit_header=True)
+    header = path.read_bytes().partition(b"\n\n")[0]
+    return header + b"\n\n" + body.getvalue().lstrip(b"\n")
+
+
 def main() -> int:
     for path in po_files():
-        catalogue = read(path)
-        catalogue.update(extracted(), no_fuzzy_matching=True, update_creation_date=False)
-        catalogue.obsolete.clear()
-        with path.open("wb") as target:
-            write_po(target, catalogue, width=110, omit_header=False)
-        missing = sum(not all(message.string if message.pluralizable else [message.string]) for message in catalogue)
-        print(f"{path.relative_to(PAGES)}: {len(catalogue)} messages, {missing} without translation")
+        path.write_bytes(updated(path))
+        messages = [message for message in read(path) if message.id]
+        missing = [message for message in messages if not message.string or not all(message.string)]
+        print(f"{path.relative_to(PAGES)}: {len(messages)} messages, {len(missing)} without translation")
     return 0
 
 

@@ -38,7 +38,7 @@ _SMALL = """() => [...document.querySelectorAll("a, button, summary, input:not([
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Visit]:
-    with browsing() as visit:
+    with browsing(tool=AXE_SCRIPT) as visit:
         yield visit
     # Playwright's synchronous face leaves its closed loop behind as the thread's current one.
     asyncio.set_event_loop(None)
@@ -61,7 +61,6 @@ def test_a_page_is_accessible_and_whole_in_every_theme_and_width(visit, name, la
     page = visit.open(name, language)
     for summary in page.query_selector_all("summary"):
         summary.click()
-    page.evaluate(AXE_SCRIPT)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 640})
         assert page.evaluate(_CLIPPED) == [], width

@@ -11,7 +11,7 @@ from authserver.pages.i18n import Catalogues, choose_language, placeholders
 from authserver.pages.render import Renderer
 from authserver.pages.texts import REPLACEABLE, SLOTS
 from authserver.pages.views import IdentifierStep
-from tests.pages.catalogue import PAGES, extracted, po_files, read
+from tests.pages.catalogue import PAGES, extracted, po_files, read, updated
 from tests.pages.outline import Outline
 from tests.pages.states import context
 
@@ -41,6 +41,11 @@ def test_a_catalogue_is_complete(path):
         if message.id:
             assert not message.fuzzy, message.id
             assert all(strings(message)), message.id
+
+
+@pytest.mark.parametrize("path", po_files(), ids=lambda path: path.parts[-3])
+def test_bringing_a_current_catalogue_up_to_date_changes_nothing(path):
+    assert updated(path) == path.read_bytes()
 
 
 @pytest.mark.parametrize("path", po_files(), ids=lambda path: path.parts[-3])

@@ -15,6 +15,8 @@ from authserver.model.grants import Grant
 from authserver.model.pools import AttributeDefinition, Group, PasswordPolicy, Pool
 from authserver.model.sessions import Authentication, Session
 from authserver.model.users import User
+from authserver.rules.addresses import normal_email, normal_phone_number
+from authserver.rules.attributes import attribute_faults
 from tests.unit.installation import NOW, Installation
 
 pytestmark = pytest.mark.anyio
@@ -308,3 +310,61 @@ async def test_what_a_file_owns_is_read_only(place: Installation) -> None:
     await place.clients.delete(by_hand)
     with pytest.raises(NotFound, match="There is no client"):
         await place.clients.find(POOL, by_hand.client_id)
+
+
+# ---------------------------------------------------------------------------------------------------- attributes
+
+TYPED = replace(
+    POOL,
+    attributes=(
+        AttributeDefinition("custom:level", "number", min=1, max=9),
+        AttributeDefinition("custom:on_call", "boolean"),
+        AttributeDefinition("custom:hired", "datetime"),
+        AttributeDefinition("custom:code", min=2, max=4),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "says"),
+    [
+        ("custom:level", 1, 0, "must be at least 1"),
+        ("custom:level", 8.5, 9.5, "must be at most 9"),
+        ("custom:level", 3, "3", "must be a number"),
+        ("custom:level", 3, True, "must be a number"),
+        ("custom:on_call", False, "no", "must be true or false"),
+        ("custom:hired", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "with its offset"),
+        ("custom:hired", "2026-01-31T12:00:00+09:00", "yesterday", "with its offset"),
+        ("custom:code", "ab", "a", "must have a length of at least 2"),
+        ("custom:code", "abcd", "abcde", "must have a length of at most 4"),
+        ("custom:code", "abcd", "ab\ncd", "must be one line"),
+        ("nickname", "Ada", 5, "must be text"),
+        ("address", {"country": "KR"}, {"planet": "Earth"}, "must be a table of text with the keys country"),
+        ("address", {"country": "KR"}, "Seoul", "must be a table of text"),
+        ("website", "https://example.com", None, "must be text"),
+        ("given_name", "Ada", "A" * 2049, "at most 2048"),
+        ("custom:code", "abc", ["abc"], "must be text"),
+    ],
+)
+def test_an_attribute_has_the_type_and_size_of_its_definition(name: str, good: object, bad: object, says: str) -> None:
+    assert attribute_faults(TYPED, {name: good}) == []
+    ((field, sentence),) = attribute_faults(TYPED, {name: bad})
+    assert field == name
+    assert says in sentence
+
+
+@pytest.mark.parametrize("number", ["555 0100", "+999 123", "+1 555 555 0100 ext. 3", "tel:555", "", "+1"])
+def test_what_is_no_international_number_is_refused(number: str) -> None:
+    assert normal_phone_number("+1 (555) 555-0100") == "+15555550100"
+    with pytest.raises(ValueError, match="with its country code"):
+        normal_phone_number(number)
+
+
+@pytest.mark.parametrize(
+    "email", ["ada", "ada@", "@example.com", "ada@@example.com", " ada@example.com", "a b@x.example"]
+)
+def test_what_is_no_email_address_is_refused(email: str) -> None:
+    assert normal_email("Ada@EXAMPLE.com") == "Ada@example.com"
+    assert normal_email("ada@intranet") == "ada@intranet"
+    with pytest.raises(ValueError, match="is not an email address"):
+        normal_email(email)

@@ -232,6 +232,13 @@ def test_two_files_may_not_share_a_pool_or_a_client(tmp_path: Path) -> None:
     assert len(load_pool_files([tmp_path / "b.toml", tmp_path / "c.toml"], environ={})) == 2
 
 
+def test_a_table_where_several_are_expected_is_refused(read: Read) -> None:
+    assert refusal(read, POOL + '[groups]\nname = "staff"\n') == [
+        "`groups` in pool.toml line 3 must be an array of tables: [[groups]]"
+    ]
+    assert refusal(read, "pool = 5\n") == ["`pool` in pool.toml line 1 must be a table"]
+
+
 def test_a_file_without_a_pool_is_refused(read: Read) -> None:
     assert refusal(read, WEB) == ["pool.toml has no [pool] table"]
 

@@ -261,6 +261,12 @@ def test_a_bad_variable_is_refused_by_the_name_of_the_variable(load: Load) -> No
 # ---------------------------------------------------------------------------------------------------- secrets
 
 
+def test_a_list_in_the_environment_that_is_no_json_is_refused(load: Load) -> None:
+    assert load(environ={"POOLGATE_POOL_FILES": '["a.toml"]'}).pool_files[0].name == "a.toml"
+    (sentence,) = refusal(load, environ={"POOLGATE_POOL_FILES": '["a.toml"'})
+    assert sentence == "`pool_files` (environment variable POOLGATE_POOL_FILES) must be a list of paths"
+
+
 def test_secrets_come_by_reference_from_the_file_and_the_environment(load: Load, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(HEX + "\n")
     by_file = load('master_key = { file = "key" }\nredis_url = { env = "CACHE" }\n', {"CACHE": "redis://:pw@cache"})

@@ -87,8 +87,8 @@ class PipelinedCommands:
     def _hold(self, command: bytes, answer: asyncio.Future[Any]) -> None:
         loop = asyncio.get_running_loop()
         away = self._away_since is not None and loop.time() - self._away_since > self._timeout
-        if self._closed or away:
-            self._refuse(answer)
+        if self._closed or away:  # not before the next turn: a caller that just tries again must not hold up the loop
+            loop.call_soon(self._refuse, answer)
             return
         self._held.append((command, answer))
         limit = loop.call_later(self._timeout, self._refuse, answer)

@@ -65,7 +65,7 @@ class StartedServer:
 
     @staticmethod
     def _how(code: int) -> str:
-        return f"killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        return f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
 
 
 class AdoptedServer:
