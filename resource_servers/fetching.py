@@ -52,7 +52,9 @@ def http_fetch(*, timeout: float = 5.0, transport: "httpx.AsyncBaseTransport | N
                 httpx.AsyncClient(timeout=timeout, transport=transport, follow_redirects=False) as client,
                 client.stream("GET", url, headers=headers) as response,
             ):
-                async for piece in response.aiter_raw():
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise FetchFailed(f"{url} is packed")
+                async for piece in response.aiter_bytes():
                     body += piece
                     if len(body) > MAX_DOCUMENT:
                         raise FetchFailed(f"{url} has more than {MAX_DOCUMENT} bytes")

@@ -128,7 +128,7 @@ class JwksCache:
 
         Raises KeysUnavailable if the issuer did not answer, so that nobody can say whether the key exists.
         """
-        if self._is_newest(seen) and not self._cooling():
+        if self._is_newest(seen) and (self._lock.locked() or not self._cooling()):
             async with self._lock:
                 if self._is_newest(seen) and not self._cooling():
                     await self._refresh()

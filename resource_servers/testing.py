@@ -172,7 +172,7 @@ class ToyIssuer:
 
         async def answer(request: httpx.Request) -> httpx.Response:
             fetched = await self.fetch(str(request.url))
-            return httpx.Response(fetched.status, content=fetched.body)
+            return httpx.Response(fetched.status, content=fetched.body, headers={"content-type": "application/json"})
 
         return httpx.MockTransport(answer)
 

@@ -167,16 +167,17 @@ async def test_no_answer_in_time_is_a_refusal(valkey: EmbeddedValkey, pipelining
         began = asyncio.get_running_loop().time()
         with pytest.raises(StoreUnavailable) as refusal:
             await stores.commands.execute("BLPOP", "pg:{nothing}:here", 0)
-        assert 0.19 <= asyncio.get_running_loop().time() - began < 1
+        assert 0.19 <= asyncio.get_running_loop().time() - began < 1.9
         assert "0.2 s" in refusal.value.detail or "Timeout" in refusal.value.detail
         assert await stores.commands.execute("ECHO", "again") == b"again"
 
 
+@pytest.mark.serial
 async def test_slow_answers_within_the_time_are_no_refusal(valkey: EmbeddedValkey) -> None:
-    async with opened(valkey.url, 0.4) as stores, opened(valkey.url) as other:
-        for i in range(3):
+    async with opened(valkey.url, 1.0) as stores, opened(valkey.url) as other:
+        for i in range(2):
             late = stores.commands.execute("BLPOP", "pg:{late}:list", 0)
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.55)
             await other.commands.execute("RPUSH", "pg:{late}:list", i)
             assert (await late)[1] == b"%d" % i
 
@@ -189,10 +190,11 @@ async def test_a_server_that_is_not_there_is_a_refusal(tmp_path: Path, pipelinin
                 await stores.ping()
 
 
+@pytest.mark.serial
 async def test_a_short_absence_is_waited_for_and_a_long_one_refused_at_once(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     server = Responder(tmp_path / "s", lambda command: b"$1\r\n7\r\n")
-    async with opened(server.url, 0.3) as stores:
+    async with opened(server.url, 1.0) as stores:
         early = stores.heartbeat.read_version()
         task = asyncio.create_task(early)
         await asyncio.sleep(0.05)
@@ -201,17 +203,16 @@ async def test_a_short_absence_is_waited_for_and_a_long_one_refused_at_once(tmp_
         (tmp_path / "s").unlink(missing_ok=True)
         with pytest.raises(StoreUnavailable):
             await stores.ping()
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(1.05)
         began = loop.time()
         with pytest.raises(StoreUnavailable):
             await stores.ping()
-        assert loop.time() - began < 0.05
-        async with server.listening(), asyncio.timeout(3):
-            while True:
+        assert loop.time() - began < 0.5
+        async with server.listening(), asyncio.timeout(10):
+            while True:  # without a pause: trying again at once does not keep the loop from connecting
                 with contextlib.suppress(StoreUnavailable):
                     assert await stores.heartbeat.read_version() == 7
                     break
-                await asyncio.sleep(0.01)
 
 
 async def test_a_demoted_master_is_left(tmp_path: Path) -> None:

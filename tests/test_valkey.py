@@ -136,6 +136,7 @@ def elsewhere(folder: Path, dies_by: str = "signal") -> Iterator[Owner]:
         process.stdout.close()
 
 
+@pytest.mark.serial
 async def test_it_starts_quickly_small_private_and_stops(tmp_path: Path) -> None:
     began = time.monotonic()
     async with EmbeddedValkey.open(tmp_path) as valkey:

@@ -31,10 +31,12 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Create or update pools from files. Applying again changes nothing."""
+    from authserver.cli._branding import refuse_bad_branding
     from authserver.poolfile import load_pool_files
 
     run: Run = ctx.obj
     pool_files = load_pool_files(files, environ=run.environ)
+    refuse_bad_branding(pool_files)
 
     async def work(house: House) -> list["Plan"]:
         plans = await _plans(house, pool_files, prune=prune)

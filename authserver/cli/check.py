@@ -27,6 +27,7 @@ def check(
     """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings."""
     from authserver.accounts.provision import seed_faults
     from authserver.cli._advice import Advice, pool_advice, settings_advice
+    from authserver.cli._branding import hard_to_read, refuse_bad_branding
     from authserver.errors import Refusal
     from authserver.poolfile import load_pool_files
     from authserver.settings import serve_refusals
@@ -52,6 +53,8 @@ def check(
         faults = [fault for file in pool_files for fault in seed_faults(file)]
         if faults:
             raise BadConfig(faults)
+        refuse_bad_branding(pool_files)
+        warnings += [Advice("hard_to_read", sentence) for file in pool_files for sentence in hard_to_read(file)]
         passed += [f"pool file: {file.name}" for file in pool_files]
     except BadConfig as error:
         errors += [fault.sentence for fault in error.faults]

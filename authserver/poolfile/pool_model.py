@@ -114,7 +114,7 @@ class BrandingModel(BaseModel):
 
     model_config = STRICT
     tokens: dict[str, str] = Field(default={}, description="Design tokens by name: colours, radius, font.")
-    logo: Label | None = Field(default=None, description="The URL of a picture.")
+    logo: str | None = Field(default=None, description="An https URL, a path on this server, or a small data URL.")
     texts: dict[str, dict[str, str]] = Field(default={}, description="Texts by language and key.")
 
 

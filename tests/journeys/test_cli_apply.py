@@ -94,6 +94,14 @@ def test_json_holds_the_same_difference(bare: Terminal) -> None:
     assert version(bare) > 0
 
 
+def test_branding_that_the_pages_cannot_wear_is_refused(bare: Terminal) -> None:
+    branding = '[pool.branding]\ntokens = { color-accent = "#0b5fff" }\n'
+    assert bare("apply", bare.write("pool.toml", POOL + branding)).code == 0
+    refused = bare("apply", bare.write("pool.toml", POOL + branding.replace("#0b5fff", "url(x)")))
+    assert refused.code == 1
+    assert refused.err.startswith("poolgate: `pool.branding.tokens.color-accent` in pool.toml: a colour is #rgb")
+
+
 def test_only_pruning_removes(bare: Terminal) -> None:
     bare("apply", bare.write("pool.toml", POOL + STAFF + WEB))
     smaller = bare.write("pool.toml", POOL)

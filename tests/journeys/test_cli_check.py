@@ -80,6 +80,11 @@ def test_unsafe_settings_are_warned_of_and_their_safe_twins_are_not(
     ("safe", "unsafe", "code"),
     [
         (POOL, POOL.replace("15", "14"), "short_passwords"),
+        (
+            POOL + '[pool.branding]\ntokens = { color-danger = "light-dark(#b00020, #ff8080)" }\n',
+            POOL + '[pool.branding]\ntokens = { color-danger = "light-dark(#eeeeee, #ff8080)" }\n',
+            "hard_to_read",
+        ),
         (POOL + '[pool.tokens]\naccess_ttl = "1h"\n', POOL + '[pool.tokens]\naccess_ttl = "61m"\n', "long_lifetime"),
         (POOL + '[pool.tokens]\nrefresh_ttl = "90d"\n', POOL + '[pool.tokens]\nrefresh_ttl = "91d"\n', "long_lifetime"),
         (POOL + '[pool.session]\nabsolute = "30d"\n', POOL + '[pool.session]\nabsolute = "31d"\n', "long_lifetime"),
@@ -146,6 +151,12 @@ def test_a_seed_whose_password_breaks_the_policy_is_an_error(bare: Terminal) -> 
         1,
         "error    pool.toml line 5: the user `ada` cannot be created: `password` must have at least 22 characters\n",
     )
+
+
+def test_the_example_files_are_free_of_errors(bare: Terminal) -> None:
+    bare.environ = {"SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd", "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz"}
+    bare.write("poolgate.toml", SAFE)
+    assert codes(bare, str(DEMO.parent / "example.toml")) == []
 
 
 def test_stores_that_do_not_answer_are_an_error(bare: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,17 +54,13 @@ class Visit:
 
 
 @contextmanager
-def browsing(face: str | None = None, tool: str | None = None) -> Iterator[Visit]:
-    """One browser with one page, still and without motion. `face` stands in for the system's own font;
-    `tool` is a script of the test's own that every document is given.
-    """
+def browsing(face: str | None = None) -> Iterator[Visit]:
+    """One browser with one page, still and without motion. `face` stands in for the system's own font."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=chromium_arguments())
         try:
             page = browser.new_page(reduced_motion="reduce")
             page.set_default_timeout(30_000)
-            if tool:
-                page.add_init_script(tool)
             visit = Visit(page, face)
             page.on("console", lambda said: visit.complaints.append(said.text))
             page.on("pageerror", lambda error: visit.complaints.append(str(error)))

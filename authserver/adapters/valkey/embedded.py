@@ -177,6 +177,8 @@ class EmbeddedValkey:
             if self._stopping.is_set():
                 self._place.leave()
                 return
+            with self._guard:
+                self._server = None
             quick_deaths = quick_deaths + 1 if time.monotonic() - began < _STEADY else 0
             self.restarts += 1
             _log.error("the embedded valkey %s and is started again", how)
@@ -186,8 +188,6 @@ class EmbeddedValkey:
 
     def _start_again(self, deaths: int) -> None:
         """The first time at once, then after pauses that double from a tenth of a second to five."""
-        with self._guard:
-            self._server = None
         pause = 0.0 if deaths <= 1 else min(_LONGEST_PAUSE, 0.1 * 2 ** min(deaths - 2, 10))
         while not self._stopping.wait(pause):
             try:
