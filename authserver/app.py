@@ -65,11 +65,11 @@ class Opened:
     redis_url: str
 
     async def revoke_user(self, pool: str, user_id: str) -> None:
-        """End every session and grant of a user."""
-        await self.revocations.revoke_user(pool, user_id, LONGEST_TOKEN)
+        """End every session and grant of a user. Sessions first: a live one could make another grant meanwhile."""
         for session in await self.stores.sessions.sessions_of_user(pool, user_id):
-            await self.revocations.revoke_session(pool, session.sid, LONGEST_TOKEN)
             await self.stores.sessions.delete_session(pool, session.key)
+            await self.revocations.revoke_session(pool, session.sid, LONGEST_TOKEN)
+        await self.revocations.revoke_user(pool, user_id, LONGEST_TOKEN)
 
 
 def database_url(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from authserver.app import Opened, build, migrate, open_redis_url, open_stores, running
+from authserver.cli._branding import refuse_bad_branding
 from authserver.cli._context import House
 from authserver.cli.worker import NOTICE, Order
 from authserver.effects import SystemRandom, system_clock
@@ -124,7 +125,9 @@ async def apply_pool_files(settings: Settings, opened: Opened) -> None:
     from authserver.poolfile import load_pool_files
 
     house = House(opened, settings, opened.clock, opened.random)
-    for file in load_pool_files(settings.pool_files, environ=os.environ):
+    files = load_pool_files(settings.pool_files, environ=os.environ)
+    refuse_bad_branding(files)
+    for file in files:
         made = plan(await gather(opened.stores, file), file)
         if not made.empty:
             await carry_out(made, house.tools())

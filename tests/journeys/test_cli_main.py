@@ -75,7 +75,15 @@ def test_options_of_serve_and_dev_are_those_of_the_design(bare: Terminal) -> Non
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("aply",), ("apply",), ("apply", "x.toml", "--dryrun"), ("serve", "--port", "many"), ("user",), ("keys", "x")],
+    [
+        (),
+        ("applyy",),
+        ("apply",),
+        ("apply", "x.toml", "--dryrun"),
+        ("serve", "--port", "many"),
+        ("user",),
+        ("keys", "x"),
+    ],
 )
 def test_wrong_usage_ends_with_2_and_help(bare: Terminal, arguments: tuple[str, ...]) -> None:
     wrong = bare(*arguments)

@@ -213,7 +213,7 @@ async def test_parameters_in_the_query_of_the_token_endpoint_do_not_count() -> N
 @each(
     "case",
     {
-        "missing": ({}, "invalid_request"),
+        "missing": ({"foo": "bar"}, "invalid_request"),
         "empty": ({"grant_type": ""}, "invalid_request"),
         "unknown": ({"grant_type": "password"}, "unsupported_grant_type"),
         "device": ({"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}, "unsupported_grant_type"),

@@ -170,7 +170,7 @@ def test_no_secret_is_in_repr(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (POOL + "nam = 1\n", "unknown key `nam` of [pool] in pool.toml line 3; did you mean `name`?"),
+        (POOL + "namee = 1\n", "unknown key `namee` of [pool] in pool.toml line 3; did you mean `name`?"),
         (
             POOL + "[pool.tokens]\nacess_ttl = 5\n",
             "unknown key `acess_ttl` of [pool.tokens] in pool.toml line 4; did you mean `access_ttl`?",
@@ -180,8 +180,8 @@ def test_no_secret_is_in_repr(read: Read) -> None:
             "unknown key `redirect_uri` of [clients] in pool.toml line 7; did you mean `redirect_uris`?",
         ),
         (
-            POOL + SERVER.replace("name =", "nam ="),
-            "unknown key `nam` of [resource_servers.scopes] in pool.toml line 5; did you mean `name`?",
+            POOL + SERVER.replace("name =", "namee ="),
+            "unknown key `namee` of [resource_servers.scopes] in pool.toml line 5; did you mean `name`?",
         ),
         (POOL + "[[client]]\n", "unknown key `client` in pool.toml line 3; did you mean `clients`?"),
         (
@@ -469,11 +469,11 @@ def test_pkce_may_be_waived_for_a_client_with_a_secret(read: Read) -> None:
 
 def test_a_fault_in_one_table_does_not_raise_a_fault_about_it_in_another(read: Read) -> None:
     """A scope of a resource server that is itself faulty is not called unknown."""
-    text = POOL + SERVER.replace("identifier", "identifer") + WEB + 'scope = "https://api.example/read"\n'
+    text = POOL + SERVER.replace("identifier", "identifierr") + WEB + 'scope = "https://api.example/read"\n'
     sentences = refusal(read, text)
     assert sorted(re.sub(r"^(\S+ \S+ \S+).*", r"\1", s) for s in sentences) == [
         "`resource_servers.identifier` in pool.toml",
-        "unknown key `identifer`",
+        "unknown key `identifierr`",
     ]
 
 

@@ -145,8 +145,8 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_name(load: Load
 
 
 def test_an_unknown_key_of_a_table_is_refused_too(load: Load) -> None:
-    assert refusal(load, '[log]\nlevle = "info"\n') == [
-        "unknown key `levle` of [log] in poolgate.toml line 2; did you mean `level`?"
+    assert refusal(load, '[log]\nlevell = "info"\n') == [
+        "unknown key `levell` of [log] in poolgate.toml line 2; did you mean `level`?"
     ]
     assert refusal(load, "[outbond]\nallow = []\n") == [
         "unknown key `outbond` in poolgate.toml line 1; did you mean `outbound`?"
