@@ -84,7 +84,7 @@ types: .venv/.dev
 
 imports: .venv/.dev
 	$(say) "imports point one way: import-linter"
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 
 spelling: .venv/.dev
 	$(say) "spelling: codespell"
@@ -92,13 +92,14 @@ spelling: .venv/.dev
 
 locks: .venv/.dev
 	$(say) "locks: requirements and package-lock.json match what asks for them"
-	@$(PY) -m pytest -q -p no:cacheprovider -p no:xdist tests/test_locks.py
+	@$(PY) -m pytest -q -p no:cacheprovider tests/test_locks.py
 
 # ---------------------------------------------------------------------------------------------------- tests
 
 # A test that hangs shows where and ends the run, rather than the patience of whoever waits.
 PYTEST = -m pytest -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true $(PYTEST_ARGS)
-RECORDED = $(PY) $(if $(filter on,$(COVERAGE)),-m coverage run) $(PYTEST)
+RECORDED = $(PY) $(if $(filter on,$(COVERAGE)),-m coverage run) $(PYTEST) -p tests.recording
+SIDE_BY_SIDE = -n $(WORKERS) --maxprocesses 8 --max-worker-restart 0 --dist loadgroup
 # 5: no test was selected.
 NONE_IS_FINE = || [ $$? -eq 5 ]
 
@@ -109,12 +110,12 @@ tests: tests-parallel tests-serial
 tests-parallel: .venv/.dev
 	$(say) "tests: side by side"
 	@rm -f .coverage .coverage.*
-	@$(RECORDED) -m 'not nightly and not serial' -n $(WORKERS) --maxprocesses 8 --dist loadgroup
+	@$(RECORDED) -m 'not nightly and not serial' $(SIDE_BY_SIDE)
 
 # Not recorded: these measure time, and recording takes some.
 tests-serial: .venv/.dev
 	$(say) "tests: one at a time (timing, whole machine)"
-	@$(PY) $(PYTEST) -m 'serial and not nightly' -p no:xdist $(NONE_IS_FINE)
+	@$(PY) $(PYTEST) -m 'serial and not nightly' $(NONE_IS_FINE)
 
 ifeq ($(COVERAGE),on)
 coverage: .venv/.dev
@@ -131,12 +132,12 @@ endif
 
 nightly: test-tools  ## tests that take longer than make test may
 	$(say) "tests: nightly"
-	@$(PY) -m pytest $(PYTEST_ARGS) -m nightly -p no:xdist $(NONE_IS_FINE)
+	@$(PY) -m pytest $(PYTEST_ARGS) -m nightly $(NONE_IS_FINE)
 
 fuzz: .venv/.dev  ## property tests with many more examples (FUZZ_EXAMPLES=20000), new ones each time
 	$(say) "property tests: up to $(FUZZ_EXAMPLES) examples each"
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest $(PYTEST_ARGS) -p tests.fuzz_profile \
-		--hypothesis-profile=fuzz -m hypothesis -n $(WORKERS) --maxprocesses 8
+		--hypothesis-profile=fuzz -m hypothesis $(SIDE_BY_SIDE)
 
 bench: .venv/.dev  ## measure; results in bench/out (make bench ARGS='...')
 	@$(PY) tests/tools.py install --bench

@@ -4,6 +4,7 @@ One per test process: each xdist worker that needs one has its own.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ POOL_FILE = Path(__file__).parents[1] / "config" / "pools" / "demo.toml"
 _READY_WITHIN = 60.0
 """Seconds. Under two on an idle machine; coverage and other workers slow it down."""
 _STOPPED_WITHIN = 20.0
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,20 @@ def _start(folder: Path, port: int, arguments: tuple[str, ...]) -> DevServer:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("POOLGATE_")}
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_stop_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads use locks here
         )
     return DevServer(port, folder, process)
+
+
+def _stop_with_parent() -> None:
+    """A test process that is killed leaves no server behind (prctl PR_SET_PDEATHSIG)."""
+    _LIBC.prctl(1, signal.SIGTERM)
 
 
 def _wait(server: DevServer) -> bool:

@@ -18,9 +18,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from authserver.adapters.redis import RedisStores, counters, heartbeat, one_time, open_redis, sessions
+from authserver.adapters.redis.commands import PipelinedCommands
 from authserver.adapters.redis.faults import reply_fault
 from authserver.adapters.redis.scripts import Script
 from authserver.adapters.valkey import EmbeddedValkey
@@ -296,6 +298,29 @@ async def test_closing_without_ever_connecting_is_fine(tmp_path: Path) -> None:
     async with opened(f"unix://{tmp_path}/s") as stores:
         waiting = stores.commands.execute("GET", "k")
         await asyncio.sleep(0.02)
+    with pytest.raises(StoreUnavailable):
+        await waiting
+
+
+async def test_closing_ends_even_if_its_order_is_swallowed() -> None:
+    """As wait_for of Python 3.11 does when what it waits for ends at the same moment."""
+    tries: list[int] = []
+
+    async def connect() -> AbstractConnection:
+        tries.append(len(tries))
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        raise OSError("refused")
+
+    async def release() -> None:
+        tries.append(-1)
+
+    commands = PipelinedCommands(connect, release, timeout=30)
+    waiting = commands.execute("GET", "k")
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await commands.close()
+    assert tries == [0, -1]
     with pytest.raises(StoreUnavailable):
         await waiting
 

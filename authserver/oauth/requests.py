@@ -75,7 +75,7 @@ def read_request(
     if len(subs) > 1:
         raise invalid("The request insists on more than one user.")
     resource = tuple(params.all("resource"))
-    issuer.access_plan(scope, resource)  # what could not be issued is refused now, not after the person has signed in
+    issuer.access_plan(client, scope, resource)  # what cannot be issued is refused now, not after a sign-in
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=redirect_uri,

@@ -18,6 +18,7 @@ from authserver.pages.views import LanguageLink
 SOURCE_LANGUAGE = "en"
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}", re.ASCII)
+_WORD_JOINER = "\u2060"
 _RANGE = re.compile(
     r"\s*(\*|[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,8})\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII
 )
@@ -183,5 +184,14 @@ def _read_catalogue(path: Path) -> gettext.NullTranslations:
 
 
 def _filled(message: str, values: Mapping[str, object]) -> Markup:
-    filled = _PLACEHOLDER.sub(lambda found: str(escape(values[found[1]])), str(escape(message)))
-    return Markup(filled)  # noqa: S704 - both halves were escaped on the line before
+    """A letter behind a placeholder ends its word, as a Korean particle does. Where the value is an element of its own,
+    browsers would see two words there and break the line between them (UAX 14, WJ).
+    """
+    text = str(escape(message))
+
+    def fill(found: re.Match[str]) -> str:
+        value = values[found[1]]
+        ends_word = hasattr(value, "__html__") and text[found.end() : found.end() + 1].isalpha()
+        return f"{escape(value)}{_WORD_JOINER if ends_word else ''}"
+
+    return Markup(_PLACEHOLDER.sub(fill, text))  # noqa: S704 - message and values are escaped on the lines above

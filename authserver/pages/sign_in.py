@@ -146,7 +146,7 @@ async def _take(
     if step in {"change_identifier", "switch_account"}:
         await sign_ins.forget_identifier(sign_in)
     elif step == "account" and isinstance(situation.step, Identify) and _shown(situation.user, form):
-        await sign_ins.choose_account(sign_in, situation.user)
+        await sign_ins.choose_account(issuer.pool, sign_in, situation.user)
     elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(situation.user, form):
         if form.get("decision") == "approve":
             await sign_ins.allow(issuer.pool, sign_in, situation.user)

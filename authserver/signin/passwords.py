@@ -47,6 +47,18 @@ class Origin:
         return self.address
 
 
+def sign_in_name(user: User, pool: Pool) -> str | None:
+    """A name under which the person can sign in to the pool: the first of the kinds it takes that the person has."""
+    preferred = user.attributes.get("preferred_username")
+    names: dict[str, object] = {
+        "username": user.username,
+        "email": user.email if user.email_verified else None,
+        "phone_number": user.phone_number if user.phone_number_verified else None,
+        "preferred_username": preferred,
+    }
+    return next((name for kind in pool.sign_in_with if isinstance(name := names.get(kind), str) and name), None)
+
+
 class PasswordFactor:
     """Judges passwords, with limits over all paths that take one."""
 

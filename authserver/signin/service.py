@@ -16,7 +16,7 @@ from authserver.model.grants import AuthorizationCode, Consent, Grant
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
 from authserver.model.users import User
-from authserver.signin.passwords import Origin, PasswordFactor
+from authserver.signin.passwords import Origin, PasswordFactor, sign_in_name
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.steps import Facts, Finish, Refuse, Step, asked_scope, next_step, too_old
 from authserver.store import Directory, Grants, OneTime, Registry, Sessions
@@ -97,7 +97,7 @@ class SignIns:
         if session is not None and "select_account" not in request.prompt:
             again = "login" in request.prompt or too_old(session.authentication, request.max_age, now)
             user = await self._directory.user(pool.id, session.authentication.user_id) if again else None
-            identifier = user.username if user is not None else None
+            identifier = sign_in_name(user, pool) if user is not None else None
         sign_in = SignIn(
             id=self._random.token(16),
             pool=pool.id,
@@ -136,6 +136,11 @@ class SignIns:
             # The session that the proof opened is over: signed out, expired, or somebody else's by now. It takes a new
             # proof, and of the person who began, not of whoever is signed in now.
             sign_in = replace(sign_in, authentication=None, other_account=True)
+        elif proven is None and session is not None and sign_in.identifier is not None:
+            meant = await self._directory.find_user(pool.id, sign_in.identifier, pool.sign_in_with)
+            if meant is None or meant.id != session.authentication.user_id:
+                # Another tab signed somebody in meanwhile, but not whom the person named here.
+                sign_in = replace(sign_in, other_account=True)
         who = sign_in.authentication or (session.authentication if session is not None else None)
         user = await self._directory.user(pool.id, who.user_id) if who is not None else None
         if user is None or not user.can_sign_in:
@@ -159,9 +164,9 @@ class SignIns:
         """Back to asking who it is, somebody else than the account signed in."""
         return await self._replace(sign_in, identifier=None, authentication=None, other_account=True)
 
-    async def choose_account(self, sign_in: SignIn, user: User) -> SignIn:
+    async def choose_account(self, pool: Pool, sign_in: SignIn, user: User) -> SignIn:
         """The person goes on with the account that is signed in; should the session not do, its password is asked."""
-        return await self._replace(sign_in, account_chosen=True, identifier=user.username)
+        return await self._replace(sign_in, account_chosen=True, identifier=sign_in_name(user, pool))
 
     async def enter_password(
         self, pool: Pool, sign_in: SignIn, password: str, origin: Origin, session: Session | None

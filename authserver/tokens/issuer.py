@@ -8,6 +8,7 @@ import orjson
 from authserver.crypto.secrets import derive
 from authserver.crypto.signing import Signer
 from authserver.errors import NotFound, ProtocolRefusal
+from authserver.model.clients import Client
 from authserver.model.keys import SIGNING_ALGORITHMS
 from authserver.model.pools import Pool
 from authserver.store.cached import CachedRegistry
@@ -44,11 +45,13 @@ class Issuer:
     plans: dict[tuple[tuple[str, ...], tuple[str, ...]], AccessPlan] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
 
-    def access_plan(self, scope: tuple[str, ...], resource: tuple[str, ...]) -> AccessPlan:
-        """How to issue an access token for these scopes and RFC 8707 resources.
+    def access_plan(self, client: Client, scope: tuple[str, ...], resource: tuple[str, ...]) -> AccessPlan:
+        """How to issue an access token for these scopes and RFC 8707 resources to this client.
 
         Raises ProtocolRefusal invalid_target or invalid_scope (DESIGN 5).
         """
+        if resource:
+            _check_reach(self.pool, client, resource)
         plan = self.plans.get((scope, resource))
         if plan is None:
             plan = _plan(self, scope, resource)
@@ -58,19 +61,29 @@ class Issuer:
         return plan
 
 
+def _check_reach(pool: Pool, client: Client, resource: tuple[str, ...]) -> None:
+    """Raises ProtocolRefusal unless it is one resource, of which the client may have a scope if there are any.
+
+    Else any client could have itself a token made that names any API as its audience.
+    """
+    if len(resource) > 1:
+        raise ProtocolRefusal("invalid_target", "Ask for one resource at a time.", redirectable=True)
+    target = pool.resource_server(resource[0])
+    if target is None:
+        raise ProtocolRefusal("invalid_target", "The resource is not known here.", redirectable=True)
+    names = target.scope_names()
+    if names and not any(name in client.scope for name in names):
+        raise ProtocolRefusal("invalid_target", "The client has no access to the resource.", redirectable=True)
+
+
 def _plan(issuer: Issuer, scope: tuple[str, ...], resource: tuple[str, ...]) -> AccessPlan:
     pool = issuer.pool
     cognito = pool.claims_profile == "cognito"
     servers = {name: server.identifier for server in pool.resource_servers for name in server.scope_names()}
     named = list(dict.fromkeys(servers[s] for s in scope if s in servers))
     if resource:
-        if len(resource) > 1:
-            raise ProtocolRefusal("invalid_target", "Ask for one resource at a time.", redirectable=True)
-        target = pool.resource_server(resource[0])
-        if target is None:
-            raise ProtocolRefusal("invalid_target", "The resource is not known here.", redirectable=True)
-        scope = tuple(s for s in scope if s not in servers or servers[s] == target.identifier)
-        audience = [target.identifier]
+        audience = [resource[0]]
+        scope = tuple(s for s in scope if servers.get(s, resource[0]) == resource[0])
     elif len(named) > 1 and not cognito:
         raise ProtocolRefusal(
             "invalid_scope",

@@ -65,6 +65,7 @@ class KeyRing:
         self._sealer = sealer
         self._clock = clock
         self._signers: dict[tuple[str, str], signing.Signer] = {}
+        self._coming: dict[tuple[str, str], asyncio.Task[signing.Signer]] = {}
 
     async def ensure(self, pool: str) -> bool:
         """Give the pool a current and a next key for every algorithm it lacks one for. True if any was made."""
@@ -115,7 +116,7 @@ class KeyRing:
         """The prepared signer of the current key. Raises NotFound if there is none, Unsealable under a wrong master key."""
         for key in await self._registry.keys(pool):
             if key.alg == alg and key.state == "current":
-                return self._signers.get((pool, key.kid)) or await self._prepare(key)
+                return self._signers.get((pool, key.kid)) or await self._prepared(key)
         raise NotFound(detail=f"pool {pool} has no current {alg} key")
 
     async def published(self, pool: str) -> list[dict[str, str]]:
@@ -124,6 +125,15 @@ class KeyRing:
         order = {"current": 0, "next": 1, "retired": 2}
         live = [k for k in await self._registry.keys(pool) if k.expires_at is None or k.expires_at > now]
         return [dict(k.public_jwk) for k in sorted(live, key=lambda k: (order[k.state], k.alg, -k.created_at))]
+
+    async def _prepared(self, key: SigningKey) -> signing.Signer:
+        """Of many who ask at once, as after a start, one does the work and all get what it made."""
+        name = key.pool, key.kid
+        task = self._coming.get(name)
+        if task is None:
+            task = self._coming[name] = asyncio.create_task(self._prepare(key))
+            task.add_done_callback(lambda _: self._coming.pop(name))
+        return await asyncio.shield(task)  # whoever gives up does not take it from the others
 
     async def _prepare(self, key: SigningKey) -> signing.Signer:
         private = orjson.loads(self._sealer.open(key.sealed, _record(key.pool, key.kid)))

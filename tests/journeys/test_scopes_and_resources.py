@@ -142,9 +142,8 @@ async def test_the_audience_is_the_api_and_the_issuer_if_it_is_asked_who(
         said = claims(tokens["access_token"])
         assert said["aud"] == audience
         assert said["scope"] == tokens["scope"]
-        assert (await browser.userinfo(tokens["access_token"])).status_code == (200 if ISSUER in audience else 401) or (
-            "openid" not in scope
-        )
+        reach = 401 if ISSUER not in audience else 200 if "openid" in scope else 403
+        assert (await browser.userinfo(tokens["access_token"])).status_code == reach
 
 
 @each(
@@ -195,6 +194,29 @@ async def test_without_a_resource_at_first_the_token_request_may_name_one() -> N
         answer = await browser.redeem(await browser.code(scope=f"openid {READ}"), resource=STOCK)
         assert answer.json()["scope"] == "openid"
         assert claims(answer.json()["access_token"])["aud"] == [STOCK, ISSUER]
+
+
+async def test_a_client_has_no_token_made_for_an_api_it_may_not_use() -> None:
+    async with house(clients=POOLED) as at:
+        browser = at.browser()
+        await browser.arrive()
+        foreign = await browser.token("machine", grant_type="client_credentials", resource=STOCK)
+        assert foreign.json()["error"] == "invalid_target"
+        assert (await browser.token("machine", grant_type="client_credentials", resource=ORDERS)).status_code == 200
+        small = {"client_id": "small", "scope": "openid"}
+        assert answered(await browser.authorize(resource=STOCK, **small))["error"] == "invalid_target"
+        code = answered(await browser.authorize(resource=ORDERS, **small))["code"]
+        assert (await browser.redeem(code, "small")).status_code == 200
+        code = answered(await browser.authorize(**small))["code"]
+        assert (await browser.redeem(code, "small", resource=STOCK)).json()["error"] == "invalid_target"
+        assert (await browser.redeem(code, "small", resource=ORDERS)).status_code == 200
+
+
+async def test_an_api_without_scopes_is_open_to_every_client() -> None:
+    bare = "https://bare.example"
+    async with house(replace(pool(), resource_servers=(ResourceServer(bare), *pool().resource_servers))) as at:
+        tokens = await at.browser().tokens(scope="openid", resource=bare)
+        assert claims(tokens["access_token"])["aud"] == [bare, ISSUER]
 
 
 async def test_an_api_may_have_its_tokens_signed_as_it_likes() -> None:

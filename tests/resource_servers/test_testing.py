@@ -111,6 +111,13 @@ async def test_keys_rotate() -> None:
         await issuer.validator().validate(old)
 
 
+async def test_the_keys_can_be_had_without_asking() -> None:
+    issuer = ToyIssuer(audience=AUDIENCE, clock=lambda: NOW)
+    access = validate_access_token(issuer.token("ada"), issuer.keys(), issuer=issuer.issuer, audience=AUDIENCE, now=NOW)
+    assert access.subject == "ada"
+    assert issuer.fetched == []
+
+
 async def test_no_private_key_is_published() -> None:
     for algorithm in ALGORITHMS:
         assert not {"d", "p", "q"} & ToyIssuer(algorithm=algorithm).jwks()["keys"][0].keys()

@@ -4,7 +4,6 @@ The roles see `Commands` only. A command either gives its reply or raises; it is
 """
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
@@ -106,7 +105,8 @@ class PipelinedCommands:
     async def _keep_trying(self) -> None:
         loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE
-        for tries in itertools.count():
+        tries = 0
+        while not self._closed:  # looked at, since wait_for in Python 3.11 may swallow a cancellation
             await self._drop_lost()
             try:
                 async with asyncio.timeout(self._timeout):
@@ -118,8 +118,9 @@ class PipelinedCommands:
                 self._reason = f"{type(error).__name__}: {error}"
                 if tries % _LOG_EACH == 0:
                     _log.warning("redis cannot be reached, trying on: %s", self._reason)
+                tries += 1
                 self._held = [held for held in self._held if not held[1].done()]
-                await asyncio.sleep(pause)
+                await asyncio.sleep(0 if self._closed else pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
                 return

@@ -1,7 +1,7 @@
 """Rows of the Directory: users and their passwords."""
 
+from authserver.adapters.sql.columns import FOLDED_LENGTH
 from authserver.adapters.sql.documents import Row, Values, from_json, to_json
-from authserver.adapters.sql.tables import FOLDED_LENGTH
 from authserver.model.users import PasswordCredential, User, fold
 
 

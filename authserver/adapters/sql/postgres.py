@@ -9,6 +9,7 @@ write is not, since nobody knows whether it was committed.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +60,14 @@ class PostgresDatabase:
         self._idle: list[asyncpg.Connection] = []
         self._slots = asyncio.Semaphore(bare)
         self._closed = False
+        self._calls = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._engine = _engine(connect, pooled, wait)
         self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     async def fetch(self, statement: sa.Executable, arguments: Arguments) -> Sequence[Sequence[Any]]:
+        self._require_open()
         sql, values = self._texts.ready((statement, arguments))
         return await self._reading(lambda: self._bare(lambda connection: connection.fetch(sql, *values)), ())
 
@@ -76,6 +81,7 @@ class PostgresDatabase:
         return await self._reading(result, absent)
 
     async def _reading(self, read: Callable[[], Awaitable[T]], absent: T) -> T:
+        self._begin()
         try:
             try:
                 return await read()
@@ -87,8 +93,11 @@ class PostgresDatabase:
             if is_unstorable(error):
                 return absent
             refuse(error)
+        finally:
+            self._end()
 
     async def change(self, *steps: Step) -> int:
+        self._require_open()
         texts = [self._texts.ready(step) for step in steps]
         return await self._writing(lambda: self._bare(lambda connection: _change(connection, texts)))
 
@@ -102,19 +111,26 @@ class PostgresDatabase:
         return await self._writing(result)
 
     async def _writing(self, write: Callable[[], Awaitable[T]]) -> T:
+        self._begin()
         tries_left = _TRIES
-        while True:
-            tries_left -= 1
-            try:
-                return await write()
-            except DRIVER_ERRORS as error:
-                if not tries_left or not is_worth_repeating(error):
-                    refuse(error)
+        try:
+            while True:
+                tries_left -= 1
+                try:
+                    return await write()
+                except DRIVER_ERRORS as error:
+                    if not tries_left or not is_worth_repeating(error):
+                        refuse(error)
+        finally:
+            self._end()
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * self._wait):
+                await self._quiet.wait()
         await self._engine.dispose()
         while self._idle:
             connection = self._idle.pop()
@@ -125,7 +141,6 @@ class PostgresDatabase:
 
     async def _bare(self, use: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         """Use a bare connection. Whatever breaks it, a cancelled caller included, it is not used again."""
-        self._require_open()
         await self._slot()
         try:
             connection = self._take() or await self._connect()
@@ -139,7 +154,7 @@ class PostgresDatabase:
                 fit = not is_lost(error)
                 raise
             finally:
-                if fit and not self._closed:
+                if fit:
                     self._idle.append(connection)
                 else:
                     connection.terminate()
@@ -152,6 +167,15 @@ class PostgresDatabase:
                 await self._slots.acquire()
         else:
             await self._slots.acquire()
+
+    def _begin(self) -> None:
+        self._calls += 1
+        self._quiet.clear()
+
+    def _end(self) -> None:
+        self._calls -= 1
+        if not self._calls:
+            self._quiet.set()
 
     def _require_open(self) -> None:
         if self._closed:

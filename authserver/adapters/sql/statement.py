@@ -2,7 +2,7 @@
 
 Core costs more per call than the databases do (16 µs of SQLite's 21, 130 of PostgreSQL's 170). A statement of the token
 path is therefore compiled once, and its text runs on the driver's own connection. The Core statement stays the only
-source of the SQL. Types are bypassed: arguments and columns are the plain values both drivers know (`rows.py`).
+source of the SQL. Types are bypassed: arguments and columns are the plain values both drivers know (`documents.py`).
 """
 
 from collections.abc import Callable, Mapping

@@ -4,15 +4,15 @@
   in the protocols: a client id is unique in the installation, and the feed and the purge look at all pools.
 - Keys compare by code point on both databases (`COLLATE "C"` on PostgreSQL), so order and prefixes are the same.
 - Key columns are bounded: an index entry of PostgreSQL holds at most 2704 bytes.
-- Lists and documents are JSON in TEXT, read and written by `rows.py`: the same bytes on both databases and on a raw
+- Lists and documents are JSON in TEXT, read and written by `documents.py`: the same bytes on both databases and on a raw
   driver connection.
 - A cascade stands where the protocol says that one thing goes with another.
 - Times are whole seconds since the epoch.
 """
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
+
+from authserver.adapters.sql.columns import belongs_to, flag, folded, key, long_key, number, of_pool, text
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -24,156 +24,112 @@ METADATA = sa.MetaData(
     }
 )
 
-ID_LENGTH = 64
-"""Pool ids (at most 55 characters), UUIDs, key ids, and digests and tokens of 256 bits in base64url (43 characters)."""
-NAME_LENGTH = 255
-"""Client ids, group names and token ids (`<grant id>.<random>`)."""
-FOLDED_LENGTH = 512
-"""Folded sign-in names: folding can lengthen a name."""
-
-
-def _text(length: int) -> sa.String:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
-
-
-def _id(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[str]:
-    return sa.Column(name, _text(ID_LENGTH), primary_key=primary_key, nullable=nullable)
-
-
-def _name(name: str, *, primary_key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, _text(NAME_LENGTH), primary_key=primary_key, nullable=False)
-
-
-def _folded(name: str, *, nullable: bool = True) -> sa.Column[str]:
-    return sa.Column(name, _text(FOLDED_LENGTH), nullable=nullable)
-
-
-def _long(name: str, *, nullable: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), nullable=nullable)
-
-
-def _flag(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean(), nullable=False)
-
-
-def _number(name: str, *, nullable: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger(), nullable=nullable)
-
-
-def _pool() -> sa.Column[str]:
-    return _id("pool", primary_key=True)
-
-
-def _belongs_to(parent: sa.Table, *columns: str, to: Sequence[str]) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(columns, [parent.c[name] for name in to], ondelete="CASCADE")
-
-
 registry_version = sa.Table(
     "registry_version",
     METADATA,
     sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
-    _number("version"),
+    number("version"),
     sa.CheckConstraint("id = 1", name="single_row"),
 )
 
 pools = sa.Table(
     "pools",
     METADATA,
-    _id("id", primary_key=True),
-    _long("name"),
-    _id("claims_profile"),
-    _long("default_scopes"),
-    _long("sign_in_with"),
-    _long("languages"),
-    _long("password_policy"),
-    _long("session"),
-    _long("tokens"),
-    _long("branding"),
-    _long("attributes"),
-    _long("resource_servers"),
+    key("id", primary_key=True),
+    text("name"),
+    key("claims_profile"),
+    text("default_scopes"),
+    text("sign_in_with"),
+    text("languages"),
+    text("password_policy"),
+    text("session"),
+    text("tokens"),
+    text("branding"),
+    text("attributes"),
+    text("resource_servers"),
 )
 
 # `position` keeps the order in which the pool lists its groups; `precedence` orders a user's groups.
 pool_groups = sa.Table(
     "pool_groups",
     METADATA,
-    _pool(),
-    _name("name", primary_key=True),
-    _long("description"),
-    _number("precedence", nullable=True),
-    _long("role", nullable=True),
-    _number("position"),
-    _belongs_to(pools, "pool", to=["id"]),
+    of_pool(),
+    long_key("name", primary_key=True),
+    text("description"),
+    number("precedence", nullable=True),
+    text("role", nullable=True),
+    number("position"),
+    belongs_to(pools, "pool", to=["id"]),
 )
 
 clients = sa.Table(
     "clients",
     METADATA,
-    _pool(),
-    _name("client_id", primary_key=True),
-    _long("client_name"),
-    _long("secret_digests"),
-    _long("redirect_uris"),
-    _long("post_logout_redirect_uris"),
-    _long("grant_types"),
-    _long("response_types"),
-    _long("scope"),
-    _id("token_endpoint_auth_method"),
-    _id("application_type"),
-    _id("id_token_signed_response_alg"),
-    _flag("require_consent"),
-    _flag("require_pkce"),
-    _number("default_max_age", nullable=True),
-    _number("access_ttl", nullable=True),
-    _number("refresh_ttl", nullable=True),
-    _long("client_uri", nullable=True),
-    _long("logo_uri", nullable=True),
-    _long("policy_uri", nullable=True),
-    _long("tos_uri", nullable=True),
-    _long("contacts"),
-    _long("machine_grant"),
-    _flag("enabled"),
-    _flag("managed"),
-    _number("created_at"),
-    _belongs_to(pools, "pool", to=["id"]),
+    of_pool(),
+    long_key("client_id", primary_key=True),
+    text("client_name"),
+    text("secret_digests"),
+    text("redirect_uris"),
+    text("post_logout_redirect_uris"),
+    text("grant_types"),
+    text("response_types"),
+    text("scope"),
+    key("token_endpoint_auth_method"),
+    key("application_type"),
+    key("id_token_signed_response_alg"),
+    flag("require_consent"),
+    flag("require_pkce"),
+    number("default_max_age", nullable=True),
+    number("access_ttl", nullable=True),
+    number("refresh_ttl", nullable=True),
+    text("client_uri", nullable=True),
+    text("logo_uri", nullable=True),
+    text("policy_uri", nullable=True),
+    text("tos_uri", nullable=True),
+    text("contacts"),
+    text("machine_grant"),
+    flag("enabled"),
+    flag("managed"),
+    number("created_at"),
+    belongs_to(pools, "pool", to=["id"]),
     sa.UniqueConstraint("client_id"),
 )
 
 signing_keys = sa.Table(
     "signing_keys",
     METADATA,
-    _pool(),
-    _id("kid", primary_key=True),
-    _id("alg"),
-    _id("state"),
-    _long("public_jwk"),
+    of_pool(),
+    key("kid", primary_key=True),
+    key("alg"),
+    key("state"),
+    text("public_jwk"),
     sa.Column("sealed", sa.LargeBinary(), nullable=False),
-    _number("created_at"),
-    _number("activated_at", nullable=True),
-    _number("retired_at", nullable=True),
-    _number("expires_at", nullable=True),
-    _belongs_to(pools, "pool", to=["id"]),
+    number("created_at"),
+    number("activated_at", nullable=True),
+    number("retired_at", nullable=True),
+    number("expires_at", nullable=True),
+    belongs_to(pools, "pool", to=["id"]),
 )
 
 users = sa.Table(
     "users",
     METADATA,
-    _pool(),
-    _id("id", primary_key=True),
-    _long("username"),
-    _folded("username_folded", nullable=False),
-    _long("email", nullable=True),
-    _folded("email_folded"),
-    _flag("email_verified"),
-    _long("phone_number", nullable=True),
-    _folded("phone_number_folded"),
-    _flag("phone_number_verified"),
-    _folded("preferred_username_folded"),
-    _long("attributes"),
-    _id("state"),
-    _number("created_at"),
-    _number("updated_at"),
-    _belongs_to(pools, "pool", to=["id"]),
+    of_pool(),
+    key("id", primary_key=True),
+    text("username"),
+    folded("username_folded", nullable=False),
+    text("email", nullable=True),
+    folded("email_folded"),
+    flag("email_verified"),
+    text("phone_number", nullable=True),
+    folded("phone_number_folded"),
+    flag("phone_number_verified"),
+    folded("preferred_username_folded"),
+    text("attributes"),
+    key("state"),
+    number("created_at"),
+    number("updated_at"),
+    belongs_to(pools, "pool", to=["id"]),
     sa.UniqueConstraint("pool", "username_folded"),
 )
 # An address is a sign-in name, and so unique, only once it is verified. SQLite takes a partial index only for a query
@@ -201,10 +157,10 @@ sa.Index(None, users.c.pool, users.c.preferred_username_folded)
 group_memberships = sa.Table(
     "group_memberships",
     METADATA,
-    _pool(),
-    _id("user_id", primary_key=True),
-    _name("group_name", primary_key=True),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    of_pool(),
+    key("user_id", primary_key=True),
+    long_key("group_name", primary_key=True),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
     sa.Index(None, "pool", "group_name"),
     sqlite_with_rowid=False,
 )
@@ -212,22 +168,22 @@ group_memberships = sa.Table(
 password_credentials = sa.Table(
     "password_credentials",
     METADATA,
-    _pool(),
-    _id("user_id", primary_key=True),
-    _long("hash"),
-    _number("set_at"),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    of_pool(),
+    key("user_id", primary_key=True),
+    text("hash"),
+    number("set_at"),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
 )
 
 # `user_id` is null in the rows that stand for unknown users (see directory.count_password_failure).
 password_failures = sa.Table(
     "password_failures",
     METADATA,
-    _pool(),
-    _id("counter", primary_key=True),
-    _id("user_id", nullable=True),
-    _number("failures"),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    of_pool(),
+    key("counter", primary_key=True),
+    key("user_id", nullable=True),
+    number("failures"),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
     sa.Index(None, "pool", "user_id"),
     sqlite_with_rowid=False,
 )
@@ -235,11 +191,11 @@ password_failures = sa.Table(
 known_devices = sa.Table(
     "known_devices",
     METADATA,
-    _pool(),
-    _id("user_id", primary_key=True),
-    _id("device", primary_key=True),
-    _number("last_seen"),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    of_pool(),
+    key("user_id", primary_key=True),
+    key("device", primary_key=True),
+    number("last_seen"),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
     sqlite_with_rowid=False,
 )
 
@@ -247,23 +203,23 @@ known_devices = sa.Table(
 grants = sa.Table(
     "grants",
     METADATA,
-    _pool(),
-    _id("id", primary_key=True),
-    _name("client_id"),
-    _id("user_id", nullable=True),
-    _id("sid"),
-    _long("scope"),
-    _number("auth_time"),
-    _long("amr"),
-    _long("acr"),
-    _number("created_at"),
-    _flag("offline"),
-    _long("resource"),
-    _long("claims"),
-    _number("revoked_at", nullable=True),
-    _number("keep_until", nullable=True),
-    _belongs_to(clients, "pool", "client_id", to=["pool", "client_id"]),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    of_pool(),
+    key("id", primary_key=True),
+    long_key("client_id"),
+    key("user_id", nullable=True),
+    key("sid"),
+    text("scope"),
+    number("auth_time"),
+    text("amr"),
+    text("acr"),
+    number("created_at"),
+    flag("offline"),
+    text("resource"),
+    text("claims"),
+    number("revoked_at", nullable=True),
+    number("keep_until", nullable=True),
+    belongs_to(clients, "pool", "client_id", to=["pool", "client_id"]),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
     sa.Index(None, "pool", "client_id"),
     sa.Index(None, "pool", "user_id"),
     sa.Index(None, "pool", "sid"),
@@ -274,16 +230,16 @@ grants = sa.Table(
 refresh_families = sa.Table(
     "refresh_families",
     METADATA,
-    _pool(),
-    _id("id", primary_key=True),
-    _id("grant_id"),
-    _id("head"),
-    _id("previous", nullable=True),
-    _number("generation"),
-    _number("created_at"),
-    _number("rotated_at"),
-    _number("expires_at"),
-    _belongs_to(grants, "pool", "grant_id", to=["pool", "id"]),
+    of_pool(),
+    key("id", primary_key=True),
+    key("grant_id"),
+    key("head"),
+    key("previous", nullable=True),
+    number("generation"),
+    number("created_at"),
+    number("rotated_at"),
+    number("expires_at"),
+    belongs_to(grants, "pool", "grant_id", to=["pool", "id"]),
     sa.Index(None, "pool", "grant_id"),
     sa.Index(None, "expires_at"),
     sqlite_with_rowid=False,
@@ -293,9 +249,9 @@ refresh_families = sa.Table(
 used_codes = sa.Table(
     "used_codes",
     METADATA,
-    _pool(),
-    _id("digest", primary_key=True),
-    _number("expires_at"),
+    of_pool(),
+    key("digest", primary_key=True),
+    number("expires_at"),
     sa.Index(None, "expires_at"),
     sqlite_with_rowid=False,
 )
@@ -303,13 +259,13 @@ used_codes = sa.Table(
 consents = sa.Table(
     "consents",
     METADATA,
-    _pool(),
-    _id("user_id", primary_key=True),
-    _name("client_id", primary_key=True),
-    _long("scope"),
-    _number("updated_at"),
-    _belongs_to(users, "pool", "user_id", to=["pool", "id"]),
-    _belongs_to(clients, "pool", "client_id", to=["pool", "client_id"]),
+    of_pool(),
+    key("user_id", primary_key=True),
+    long_key("client_id", primary_key=True),
+    text("scope"),
+    number("updated_at"),
+    belongs_to(users, "pool", "user_id", to=["pool", "id"]),
+    belongs_to(clients, "pool", "client_id", to=["pool", "client_id"]),
     sa.Index(None, "pool", "client_id"),
     sqlite_with_rowid=False,
 )
@@ -317,11 +273,11 @@ consents = sa.Table(
 revocations = sa.Table(
     "revocations",
     METADATA,
-    _pool(),
-    _id("kind", primary_key=True),
-    _name("id", primary_key=True),
-    _number("revoked_at"),
-    _number("expires_at"),
+    of_pool(),
+    key("kind", primary_key=True),
+    long_key("id", primary_key=True),
+    number("revoked_at"),
+    number("expires_at"),
     sa.Index(None, "revoked_at"),
     sa.Index(None, "expires_at"),
     sqlite_with_rowid=False,

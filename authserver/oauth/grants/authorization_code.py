@@ -44,7 +44,7 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     resource = tuple(request.form.all("resource")) or code.grant.resource
     if code.grant.resource and not set(resource) <= set(code.grant.resource):
         raise ProtocolRefusal("invalid_target", "The resource was not part of the authorization request.")
-    plan = issuer.access_plan(code.grant.scope, resource)
+    plan = issuer.access_plan(client, code.grant.scope, resource)
 
     # spend
     await _spend(services, request, code_digest)

@@ -26,7 +26,7 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
         scope = tuple(dict.fromkeys(wanted.split()))
         if not STANDARD.isdisjoint(scope):
             raise ProtocolRefusal("invalid_scope", "A client by itself has no user: ask for API scopes only.")
-    plan = issuer.access_plan(scope, tuple(request.form.all("resource")))
+    plan = issuer.access_plan(client, scope, tuple(request.form.all("resource")))
 
     # mint
     minted = mint_for_client(issuer, plan, client, now=int(services.clock()), random=services.random)

@@ -46,7 +46,7 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     resource = tuple(request.form.all("resource")) or stored.grant.resource
     if stored.grant.resource and not set(resource) <= set(stored.grant.resource):
         raise ProtocolRefusal("invalid_target", "The resource was not part of the authorization request.")
-    plan = issuer.access_plan(scope, resource)
+    plan = issuer.access_plan(client, scope, resource)
 
     # mint
     minted = mint_for_user(issuer, plan, client, granted, user, nonce=None, now=now, random=services.random)

@@ -1,0 +1,56 @@
+"""The kinds of columns our tables are made of."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+ID_LENGTH = 64
+"""Pool ids (at most 55 characters), UUIDs, key ids, and digests and tokens of 256 bits in base64url (43 characters)."""
+NAME_LENGTH = 255
+"""Client ids, group names and token ids (`<grant id>.<random>`)."""
+FOLDED_LENGTH = 512
+"""Folded sign-in names: folding can lengthen a name."""
+
+
+def _bounded(length: int) -> sa.String:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def key(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[str]:
+    """An id or another short word that is looked up or compared."""
+    return sa.Column(name, _bounded(ID_LENGTH), primary_key=primary_key, nullable=nullable)
+
+
+def long_key(name: str, *, primary_key: bool = False) -> sa.Column[str]:
+    """A name that people or other systems choose."""
+    return sa.Column(name, _bounded(NAME_LENGTH), primary_key=primary_key, nullable=False)
+
+
+def folded(name: str, *, nullable: bool = True) -> sa.Column[str]:
+    """A sign-in name in the form of `model.users.fold`."""
+    return sa.Column(name, _bounded(FOLDED_LENGTH), nullable=nullable)
+
+
+def text(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    """Text that is stored and not looked up; lists and documents as JSON."""
+    return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+def flag(name: str) -> sa.Column[bool]:
+    """True or false."""
+    return sa.Column(name, sa.Boolean(), nullable=False)
+
+
+def number(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    """A number, or a time in whole seconds."""
+    return sa.Column(name, sa.BigInteger(), nullable=nullable)
+
+
+def of_pool() -> sa.Column[str]:
+    """The first column of every primary key."""
+    return key("pool", primary_key=True)
+
+
+def belongs_to(parent: sa.Table, *columns: str, to: Sequence[str]) -> sa.ForeignKeyConstraint:
+    """A reference whose row goes with its parent."""
+    return sa.ForeignKeyConstraint(columns, [parent.c[name] for name in to], ondelete="CASCADE")

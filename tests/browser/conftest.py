@@ -1,0 +1,120 @@
+"""One server, one browser and one client site for the whole folder; a fresh context for each person.
+
+Everything ends with the folder: the browser's event loop must not be running when asynchronous tests follow.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser import client_app
+from tests.browser.client_app import ClientApp, Site
+from tests.browser.person import Person, quiet
+from tests.dev_server import POOL_FILE, DevServer, running
+from tests.tools import chromium, chromium_arguments
+
+_PATIENCE = 20_000
+"""Milliseconds for anything to happen on a page."""
+
+Arrive = Callable[..., Person]
+Command = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All in one process, and so with one server and one browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    """`poolgate dev` with the people and clients of `extras.toml` added to its pool."""
+    folder = tmp_path_factory.mktemp("browser")
+    pool_file = folder / "pool.toml"
+    pool_file.write_text(POOL_FILE.read_text() + client_app.EXTRAS.read_text())
+    with running(folder) as server:
+        _command(server, "apply", str(pool_file))
+        yield server
+
+
+def _command(server: DevServer, *arguments: str) -> str:
+    program = str(Path(sys.executable).with_name("poolgate"))
+    done = subprocess.run(
+        [program, *arguments, "--data-dir", str(server.data_dir)],
+        cwd=server.folder, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="package")
+def command(server: DevServer) -> Command:
+    """Runs `poolgate ...` beside the running server and returns what it printed."""
+    return partial(_command, server)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=chromium_arguments())
+        expect.set_options(timeout=_PATIENCE)
+        yield browser
+        browser.close()
+    # Playwright's synchronous face leaves its closed loop behind as the thread's current one.
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="package")
+def site() -> Iterator[Site]:
+    """A site of another origin, for clients and for attackers."""
+    with client_app.serving() as site:
+        yield site
+
+
+@pytest.fixture
+def harbour(server: DevServer, site: Site) -> ClientApp:
+    """A client whose people are asked for their consent."""
+    return ClientApp("harbour", server.issuer, site)
+
+
+@pytest.fixture
+def lighthouse(server: DevServer, site: Site) -> ClientApp:
+    """A client beside the demo app, trusted as that one is."""
+    return ClientApp("lighthouse", server.issuer, site)
+
+
+@pytest.fixture
+def arrive(browser: Browser, server: DevServer) -> Iterator[Arrive]:
+    """Makes a person with a new browser profile; arguments are Playwright's for a context.
+
+    At the end nobody may have seen a console error, a breach of a policy, a failed request or a refusal, and the server
+    may not have logged an error, but for what the test said was meant.
+    """
+    people: list[Person] = []
+
+    def make(**options: Any) -> Person:
+        context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+        context.set_default_timeout(_PATIENCE)
+        people.append(Person(context, server, context.new_page()))
+        return people[-1]
+
+    with quiet(server):
+        yield make
+        for person in people:
+            person.context.close()
+    for person in people:
+        person.content()
+
+
+@pytest.fixture
+def person(arrive: Arrive) -> Person:
+    """Somebody with a new browser profile, in English."""
+    return arrive()

@@ -1,0 +1,1 @@
+"""Properties: rules that hold for everything that can be made up (Hypothesis)."""
