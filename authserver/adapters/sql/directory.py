@@ -1,5 +1,6 @@
 """The Directory role over SQL."""
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -202,9 +203,13 @@ class SqlDirectory:
 
     async def set_password(self, pool: str, credential: PasswordCredential, *, replaces: str | None = None) -> bool:
         values = password_values(pool, credential)
-        if replaces is None:
+        if replaces is not None:
+            return await self._database.change((_REPLACE_PASSWORD, {**values, "replaces": replaces})) > 0
+        try:
             return await self._database.change((self._put_password, values)) > 0
-        return await self._database.change((_REPLACE_PASSWORD, {**values, "replaces": replaces})) > 0
+        except NotFound:
+            # The user was deleted between the look and the insert.
+            return False
 
     async def count_password_failure(self, pool: str, user_id: str) -> int:
         # An unknown user must cost what a known one costs, the durable commit above all. So its failures are counted
@@ -230,10 +235,9 @@ class SqlDirectory:
 
     async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
         seen = {"pool": pool, "user_id": user_id, "device": device, "last_seen": now}
-        await self._database.change(
-            (self._remember_device, seen),
-            (_FORGET_OLD_DEVICES, seen),
-        )
+        # NotFound: the user was deleted between the look and the insert.
+        with contextlib.suppress(NotFound):
+            await self._database.change((self._remember_device, seen), (_FORGET_OLD_DEVICES, seen))
 
 
 def _memberships(pool: str, user: User) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ def connect(path: str, wait: float) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: it cannot be opened.
-        StoreUnavailable: this Python carries a SQLite that is too old.
+        StoreUnavailable: this Python carries a SQLite that is too old, or the file lies where WAL does not work.
     """
     if sqlite3.sqlite_version_info < _OLDEST:
         raise StoreUnavailable("This Python's SQLite is older than 3.35.", detail=sqlite3.sqlite_version)
@@ -55,10 +55,15 @@ def _use_wal(connection: sqlite3.Connection, wait: float) -> None:
     patience = time.monotonic() + wait
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
                 raise
             time.sleep(0.01)
         else:
+            if mode != "wal":
+                raise StoreUnavailable(
+                    "The database's file system does not support SQLite's WAL; keep the file on a local disk.",
+                    detail=mode,
+                )
             return
