@@ -8,6 +8,7 @@ CI=true, where nothing may be missing. `make test` installs them first:
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -35,7 +36,8 @@ def in_ci() -> bool:
 
 
 def chromium() -> str:
-    """Path of a Chromium or Chrome; $CHROMIUM names another."""
+    """Path of a Chromium or Chrome that Playwright can drive; $CHROMIUM names another."""
+    _or_skip(_playwright_driver)
     return _or_skip(_chromium)
 
 
@@ -93,6 +95,19 @@ def _chromium() -> str:
         if Path(path).exists():
             return path
     raise Missing("no Chromium: apt-get install chromium, or name one in $CHROMIUM")
+
+
+@functools.cache
+def _playwright_driver() -> str:
+    """Its own Node, which wants a library that bare machines lack."""
+    found = find_spec("playwright")
+    if found is None or found.origin is None:
+        raise Missing("no Playwright: pip install --require-hashes -r requirements/dev.txt")
+    driver = Path(found.origin).parent / "driver" / "node"
+    tried = subprocess.run([driver, "--version"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise Missing(f"Playwright's driver does not start (apt-get install libatomic1): {tried.stderr.strip()}")
+    return str(driver)
 
 
 def _korean_font() -> str:
@@ -179,6 +194,7 @@ class Tool:
 
 TEST_TOOLS = (
     Tool("Chromium", _chromium, ("chromium", "chromium-sandbox")),
+    Tool("Playwright's driver", _playwright_driver, ("libatomic1",)),
     Tool("a font for Korean", _korean_font, ("fonts-noto-cjk",)),
     Tool("PostgreSQL", _postgres_bin, ("postgresql",)),
 )

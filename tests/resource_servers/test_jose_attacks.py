@@ -312,6 +312,7 @@ def test_j8_only_r_and_s_in_range_and_at_full_length() -> None:
         full(2**256 - 1, 2**256 - 1),
         full(s, r),
         full(r, s, 33),
+        r.to_bytes(32, "big") + s.to_bytes(33, "big"),
         full(r, s, 66),
         full(r, s)[:-1],
         full(r, s)[1:],
@@ -568,6 +569,11 @@ def test_j14_a_token_holds_until_the_second_of_its_expiry() -> None:
     assert accepted(token(exp=NOW + 1), now=NOW + 0.999)
     for exp in (NOW, NOW - 1, NOW - 61, 0):
         assert isinstance(refused(token(exp=exp)), ExpiredToken)
+
+
+def test_j14_no_leeway_reaches_back_before_the_epoch() -> None:
+    assert accepted(token(exp=0), leeway=2 * NOW)
+    assert not isinstance(refused(token(exp=-1), leeway=2 * NOW), ExpiredToken)
 
 
 def test_j14_leeway_is_given_only_when_asked_for() -> None:

@@ -70,6 +70,7 @@ class Installation:
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     _ours: set[psutil.Process] = field(default_factory=set)
+    _workers: list[int] = field(default_factory=list)
 
     @property
     def base_url(self) -> str:
@@ -102,8 +103,10 @@ class Installation:
         """The processes that answer: the workers, or the server itself if it is alone."""
         if self.workers == 1:
             return [self.pid]
-        found = [child for child in psutil.Process(self.pid).children() if _is_worker(child)]
-        return sorted(child.pid for child in found)
+        if len(self._workers) < self.workers or not all(map(runs, self._workers)):  # a look at every process there is
+            children = psutil.Process(self.pid).children()
+            self._workers = sorted(child.pid for child in children if _is_worker(child))
+        return self._workers
 
     def write_settings(self, pools: Mapping[str, str], extra: str) -> None:
         names = []

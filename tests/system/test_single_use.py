@@ -22,7 +22,7 @@ def token_request(who: Visitor, form: dict[str, str]) -> bytes:
 
 
 def userinfo_request(pool: str, access_token: str) -> bytes:
-    return request("GET", f"/{pool}/oauth2/userInfo", bearer=access_token)
+    return request("GET", f"/{pool}/oauth2/userInfo", bearer=access_token, close=False)
 
 
 def sorted_out(replies: list[Reply]) -> list[Reply]:

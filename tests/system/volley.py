@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import psutil
 
-from tests.system.installation import Installation, eventually
+from tests.system.installation import Installation
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,19 @@ def read_reply(line: socket.socket) -> Reply:
 @contextlib.contextmanager
 def connections(at: Installation, count: int, *, timeout: float = 60) -> Iterator[list[socket.socket]]:
     """That many open connections, shared among the workers as the system shared them; each worker has some."""
-    with contextlib.ExitStack() as stack:
-        for _ in range(20):
+    for _ in range(20):
+        with contextlib.ExitStack() as stack:
             lines = [
                 stack.enter_context(socket.create_connection(("127.0.0.1", at.port), timeout)) for _ in range(count)
             ]
-            if eventually(lambda lines=lines: None not in owners(at, lines), 10):
-                if len(set(owners(at, lines))) == len(at.worker_pids()):
-                    yield lines
-                    return
-            for line in lines:
-                line.close()
-        raise AssertionError("the system gave no connection to one of the workers, twenty times in a row")
+            held: set[int | None] = {None}
+            deadline = time.monotonic() + 10
+            while None in held and time.monotonic() < deadline:
+                held = set(owners(at, lines))
+            if held == set(at.worker_pids()):
+                yield lines
+                return
+    raise AssertionError(f"the system gave one of the workers none of {count} connections, twenty times in a row")
 
 
 def owners(at: Installation, lines: Sequence[socket.socket]) -> list[int | None]:
@@ -114,22 +115,24 @@ def volley(at: Installation, requests: Sequence[bytes]) -> list[Reply]:
         return [read_reply(line) for line in lines]
 
 
-def everywhere(at: Installation, content: bytes) -> list[Reply]:
-    """What the workers answer to the request over twelve fresh connections, some to each of them."""
-    return volley(at, [content] * 12)
-
-
 def until_everywhere(at: Installation, content: bytes, status: int, seconds: float) -> float:
-    """Ask everywhere until every answer has the status; return after how many seconds that was. Raises AssertionError
-    if it was not so in time, or not so ever after.
+    """Ask every worker over fresh connections until every answer has the status, and a few times more.
+
+    `content` leaves the connection open. Returns after how many seconds it was so. Raises AssertionError if it was not
+    in time, or did not stay so.
     """
     began = time.monotonic()
-    while True:
-        asked = time.monotonic() - began
-        found = {reply.status for reply in everywhere(at, content)}
-        if found == {status}:
-            break
-        assert asked < seconds, f"{found} after {asked:.2f} s"
-    for _ in range(3):
-        assert {reply.status for reply in everywhere(at, content)} == {status}
-    return asked
+    with connections(at, 12) as lines:
+
+        def ask() -> set[int]:
+            for line in lines:
+                line.sendall(content)
+            return {read_reply(line).status for line in lines}
+
+        while (found := ask()) != {status}:
+            took = time.monotonic() - began
+            assert took < seconds, f"{found} after {took:.2f} s"
+        took = time.monotonic() - began
+        for _ in range(5):
+            assert ask() == {status}
+        return took
