@@ -50,8 +50,11 @@ def error_view(refusal: Refusal, issuer: Issuer | None) -> tuple[int, ErrorPage,
         return 400, ErrorPage(code=refusal.code, details=(("error_description", refusal.sentence),)), None
     status, code = next(WIRE[kind] for kind in type(refusal).__mro__ if kind in WIRE)
     retry_after: int | None = getattr(refusal, "retry_after", None)
-    restart = None
-    if isinstance(refusal, SignInGone) and refusal.restart is not None and issuer is not None:
-        restart = f"{issuer.url}/oauth2/authorize?{refusal.restart}"
+    restart = restart_url(refusal, issuer) if isinstance(refusal, SignInGone) and issuer is not None else None
     reason = refusal.reason if isinstance(refusal, SignInGone) and refusal.reason != "expired" else None
     return status, ErrorPage(code=code, reason=reason, retry_after=retry_after, restart_url=restart), retry_after
+
+
+def restart_url(gone: SignInGone, issuer: Issuer) -> str | None:
+    """Where the same request starts again, if it is still known."""
+    return f"{issuer.url}/oauth2/authorize?{gone.restart}" if gone.restart is not None else None

@@ -8,6 +8,7 @@ from authserver.crypto.secrets import digest
 from authserver.errors import Conflict, Invalid, SignInGone, Throttled, WrongCredentials
 from authserver.model.sessions import Session
 from authserver.model.users import User
+from authserver.pages.errors import restart_url
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
 from authserver.pages.views import (
@@ -51,20 +52,27 @@ class SignInPage:
         params, form = request.query(), await request.form()
         check_form(services, issuer, request, form, params.get("signin") or "")
         session = await _session(services, issuer, request)
-        situation = await _look(services, issuer, request, params, session)
         cookies: Headers = []
         try:
-            if form.get("step") == "consent" and form.get("decision") == "deny":
-                return redirect(303, await services.sign_ins.deny(issuer.url, situation))
-            session, cookies = await _take(services, issuer, request, form, situation, session)
             situation = await _look(services, issuer, request, params, session)
-            if isinstance(situation.step, Finish | Refuse):
-                target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
-                return redirect(303, target, *cookies)
-        except Conflict:
-            pass  # sent twice: the page shows where the first one led
-        except (Invalid, WrongCredentials, Throttled) as refusal:
-            return await self._again(services, issuer, request, params, session, form, refusal)
+            try:
+                if form.get("step") == "consent" and form.get("decision") == "deny":
+                    return redirect(303, await services.sign_ins.deny(issuer.url, situation))
+                session, cookies = await _take(services, issuer, request, form, situation, session)
+                situation = await _look(services, issuer, request, params, session)
+                if isinstance(situation.step, Finish | Refuse):
+                    target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
+                    return redirect(303, target, *cookies)
+            except Conflict:
+                await _look(services, issuer, request, params, session)
+            except (Invalid, WrongCredentials, Throttled) as refusal:
+                return await self._again(services, issuer, request, params, session, form, refusal)
+        except SignInGone as gone:
+            # Sent twice, by a double click: the browser has dropped the first answer, so the client waits for one.
+            restart = restart_url(gone, issuer)
+            if gone.reason != "finished" or restart is None:
+                raise
+            return redirect(303, restart, *cookies)
         return redirect(303, _address(issuer, params), *cookies)
 
     async def _again(
@@ -79,6 +87,8 @@ class SignInPage:
     ) -> Answer:
         """The same step once more, saying what was wrong."""
         situation = await _look(services, issuer, request, params, session)
+        if isinstance(situation.step, Finish | Refuse):  # another tab has signed the person in meanwhile
+            return redirect(303, _address(issuer, params))
         view = _view(issuer, situation)
         if isinstance(refusal, Throttled):
             headers: Headers = [(b"retry-after", b"%d" % refusal.retry_after)]
@@ -150,18 +160,29 @@ async def _take(
     elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(situation.user, form):
         if form.get("decision") == "approve":
             await sign_ins.allow(issuer.pool, sign_in, situation.user)
-    elif step in {"identifier", "password"} and isinstance(situation.step, Identify | EnterPassword):
-        if step == "identifier":
-            sign_in = await sign_ins.identify(sign_in, form.get("username") or "")
-            if form.get("password") is None:
-                return session, []
-        origin = Origin(request.address, sign_in.browser)
-        _, opened, secret = await sign_ins.enter_password(
-            issuer.pool, sign_in, form.get("password") or "", origin, session
-        )
-        name = services.cookie_name(issuer.pool.id, "session")
-        return opened, [set_cookie(name, secret, secure=services.secure)]
+    elif step == "identifier" and not isinstance(situation.step, Refuse):
+        # Even where a session would do by now: another tab may have signed in somebody else.
+        sign_in = await sign_ins.identify(sign_in, form.get("username") or "")
+        if form.get("password") is not None:
+            situation = await sign_ins.look(issuer.pool, sign_in.id, sign_in.browser, session)
+            return await _prove(services, issuer, request, form, situation, session)
+    elif step == "password":
+        return await _prove(services, issuer, request, form, situation, session)
     return session, []
+
+
+async def _prove(
+    services: Services, issuer: Issuer, request: Request, form: Params, situation: Situation, session: Session | None
+) -> tuple[Session | None, Headers]:
+    """Hand the password to the sign-in, if it needs one."""
+    if not isinstance(situation.step, Identify | EnterPassword):
+        return session, []
+    origin = Origin(request.address, situation.sign_in.browser)
+    _, opened, secret = await services.sign_ins.enter_password(
+        issuer.pool, situation.sign_in, form.get("password") or "", origin, session
+    )
+    name = services.cookie_name(issuer.pool.id, "session")
+    return opened, [set_cookie(name, secret, secure=services.secure)]
 
 
 def _shown(user: User | None, form: Params) -> TypeGuard[User]:

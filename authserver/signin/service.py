@@ -182,7 +182,12 @@ class SignIns:
         client_id = sign_in.request.client_id
         user = await self._password.prove(pool, sign_in.identifier, password, origin, client_id)
         authentication = Authentication(user.id, self._now(), PASSWORD_AMR, PASSWORD_ACR)
-        moved = await self._replace(sign_in, authentication=authentication)
+        try:
+            moved = await self._replace(sign_in, authentication=authentication)
+        except Conflict:
+            # Sent twice, and the other one was faster. The browser has dropped the answer to that, cookie and all, so
+            # this proof must open a session of its own.
+            moved = sign_in
         opened, secret = await self._sessions.open(pool, authentication, session)
         self._emit(Event("sign_in.succeeded", pool.id, user.id, client_id, origin.address, {"amr": PASSWORD_AMR}))
         return moved, opened, secret
