@@ -50,11 +50,15 @@ class Contender:
     Args:
         shoot: one run of so many seconds.
         child: the process that serves; None for work outside a server, which is not watched.
+        prepare: called before each run with its seconds, outside what is measured.
+        stock: called once before several runs with their number and seconds.
     """
 
     name: str
     shoot: Callable[[int], Counted]
     child: Child | None = None
+    prepare: Callable[[int], None] = lambda _seconds: None
+    stock: Callable[[int, int], None] = lambda _runs, _seconds: None
 
 
 def wrk(
@@ -87,9 +91,8 @@ def wrk(
     )
     own = re.search(r"Counted: (\d+) in (-?[\d.]+) s, (\d+) wrong", done.stdout)
     if own is not None:  # the script knows better what counts, and when it ended
-        counted, took = int(own[1]), float(own[2])
+        requests, took = int(own[1]), max(1e-9, float(own[2]))
         wrong = max(wrong, int(own[3]))
-        return Counted(counted / took if took > 0 else 0.0, requests, wrong, *_latencies(done.stdout))
     return Counted(requests / took, requests, wrong, *_latencies(done.stdout))
 
 
@@ -121,6 +124,7 @@ class Range:
 
     def fire(self, contender: Contender, seconds: int) -> Shot:
         """One run of a contender."""
+        contender.prepare(seconds)
         calibration = self.calibrate()
         child = contender.child
         watch = Watch(self.cores, self.servers, self.stores) if child is not None else None

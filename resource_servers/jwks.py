@@ -128,10 +128,9 @@ class JwksCache:
 
         Raises KeysUnavailable if the issuer did not answer, so that nobody can say whether the key exists.
         """
-        if self._is_newest(seen) and (self._lock.locked() or not self._cooling()):
-            async with self._lock:
-                if self._is_newest(seen) and not self._cooling():
-                    await self._refresh()
+        async with self._lock:
+            if self._is_newest(seen) and not self._cooling():
+                await self._refresh()
         if self._failure is not None and self._is_newest(seen):
             raise self._unavailable()
         return self._usable()

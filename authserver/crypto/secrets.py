@@ -40,6 +40,8 @@ def digest(secret: str) -> str:
 
 def same(a: str, b: str) -> bool:
     """Whether two strings are equal, in time that does not depend on where they differ."""
+    if a.isascii() and b.isascii():
+        return hmac.compare_digest(a, b)
     return hmac.compare_digest(a.encode(), b.encode())
 
 

@@ -8,7 +8,6 @@ from authserver.errors import ProtocolRefusal
 from authserver.model.clients import Client
 from authserver.model.sessions import AuthorizationRequest
 from authserver.oauth.engine import Facts, judge_authorization, prove_redirect_uri, refuse_repeated
-from authserver.oauth.grants import STANDARD
 from authserver.oauth.requests import check_supported, read_request, requested_scope
 from authserver.services import Services
 from authserver.signin.service import response_uri
@@ -27,7 +26,7 @@ async def authorize(services: Services, issuer: Issuer, request: Request) -> Ans
     browser, new_cookie = browser_cookie(services, pool.id, request)
 
     # judge: until the redirect URI is proven an error is shown here, afterwards it is the client's to hear of
-    facts = Facts(client, known_scopes=STANDARD | issuer.custom_scopes)
+    facts = Facts(client, known_scopes=issuer.known_scopes)
     redirect_uri = prove_redirect_uri(params, facts)
     if client is None:
         raise AssertionError("the engine passed a request without a client")

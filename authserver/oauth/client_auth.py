@@ -56,7 +56,8 @@ def _basic(authorization: str) -> Credentials:
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
         client_id, found, secret = text.partition(":")
-        client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+        if "%" in text or "+" in text:
+            client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except ValueError:
         raise InvalidClient(challenge=True, detail="unreadable Basic credentials") from None
     if not found or not client_id or not secret:

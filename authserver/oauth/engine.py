@@ -297,7 +297,7 @@ def _refusal(error: OAuth2Error, facts: Facts) -> ProtocolRefusal:
 
 def refuse_repeated(params: Params) -> None:
     """Raises ProtocolRefusal if a parameter was sent twice."""
-    if params.repeated - MAY_REPEAT:
+    if params.repeated and params.repeated - MAY_REPEAT:
         name = min(params.repeated - MAY_REPEAT)
         shown = name if re.fullmatch(r"[a-z_]{1,40}", name) else "a parameter"
         raise ProtocolRefusal("invalid_request", f"The request repeats {shown}.")

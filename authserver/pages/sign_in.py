@@ -52,27 +52,20 @@ class SignInPage:
         params, form = request.query(), await request.form()
         check_form(services, issuer, request, form, params.get("signin") or "")
         session = await _session(services, issuer, request)
+        situation = await _look(services, issuer, request, params, session)
         cookies: Headers = []
         try:
+            if form.get("step") == "consent" and form.get("decision") == "deny":
+                return redirect(303, await services.sign_ins.deny(issuer.url, situation))
+            session, cookies = await _take(services, issuer, request, form, situation, session)
             situation = await _look(services, issuer, request, params, session)
-            try:
-                if form.get("step") == "consent" and form.get("decision") == "deny":
-                    return redirect(303, await services.sign_ins.deny(issuer.url, situation))
-                session, cookies = await _take(services, issuer, request, form, situation, session)
-                situation = await _look(services, issuer, request, params, session)
-                if isinstance(situation.step, Finish | Refuse):
-                    target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
-                    return redirect(303, target, *cookies)
-            except Conflict:
-                await _look(services, issuer, request, params, session)
-            except (Invalid, WrongCredentials, Throttled) as refusal:
-                return await self._again(services, issuer, request, params, session, form, refusal)
-        except SignInGone as gone:
-            # Sent twice, by a double click: the browser has dropped the first answer, so the client waits for one.
-            restart = restart_url(gone, issuer)
-            if gone.reason != "finished" or restart is None:
-                raise
-            return redirect(303, restart, *cookies)
+            if isinstance(situation.step, Finish | Refuse):
+                target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
+                return redirect(303, target, *cookies)
+        except (Conflict, SignInGone):
+            return await _overtaken(services, issuer, request, params, session, cookies)
+        except (Invalid, WrongCredentials, Throttled) as refusal:
+            return await self._again(services, issuer, request, params, session, form, refusal)
         return redirect(303, _address(issuer, params), *cookies)
 
     async def _again(
@@ -141,6 +134,24 @@ async def _look(
     return await services.sign_ins.look(
         issuer.pool, sign_in_id, digest(browser) if browser is not None else None, session
     )
+
+
+async def _overtaken(
+    services: Services, issuer: Issuer, request: Request, params: Params, session: Session | None, cookies: Headers
+) -> Answer:
+    """The same form came twice at once, as by a double click, and the other one was faster: on to where that has led.
+
+    Had it finished the sign-in, the browser has dropped the answer nevertheless, and the client waits for one. So its
+    request starts again, with what was proven here.
+    """
+    try:
+        await _look(services, issuer, request, params, session)
+    except SignInGone as gone:
+        restart = restart_url(gone, issuer)
+        if gone.reason != "finished" or restart is None:
+            raise
+        return redirect(303, restart, *cookies)
+    return redirect(303, _address(issuer, params), *cookies)
 
 
 def _address(issuer: Issuer, params: Params) -> str:

@@ -158,7 +158,7 @@ class SignIns:
         identifier = identifier.strip()
         if not identifier or len(identifier) > MOST_IDENTIFIER or not identifier.isprintable():
             raise Invalid("Enter the name you sign in with.", field="username")
-        return await self._replace(sign_in, identifier=identifier)
+        return await self._replace(sign_in, identifier=identifier, authentication=None)
 
     async def forget_identifier(self, sign_in: SignIn) -> SignIn:
         """Back to asking who it is, somebody else than the account signed in."""

@@ -33,6 +33,7 @@ STANDARD_SCOPES = ("openid", "profile", "email", "phone", "address", "offline_ac
 USERINFO_CLAIMS = "userinfo_claims"
 """Our own claim: the names that the `claims` request parameter asked of UserInfo, so that it need not look them up."""
 
+_PROFILE = frozenset(PROFILE_CLAIMS)
 _BY_SCOPE = {
     "profile": PROFILE_CLAIMS,
     "email": EMAIL_CLAIMS,
@@ -52,11 +53,22 @@ def user_claims(user: User, scope: Collection[str], names: Iterable[str] = ()) -
     Custom attributes go with `profile`. A claim without a value is left out, as Core 5.3.2 advises.
     """
     claims: Claims = {}
-    for name in scope:
-        for claim in _BY_SCOPE.get(name, ()):
-            _add(claims, user, claim)
+    attributes = user.attributes
     if "profile" in scope:
-        claims.update({k: v for k, v in user.attributes.items() if k.startswith("custom:")})
+        for name, value in attributes.items():
+            if value is not None and (name in _PROFILE or name.startswith("custom:")):
+                claims[name] = value
+        claims.setdefault("preferred_username", user.username)
+        if user.updated_at:
+            claims["updated_at"] = user.updated_at
+    if "email" in scope and user.email:
+        claims["email"] = user.email
+        claims["email_verified"] = user.email_verified
+    if "phone" in scope and user.phone_number:
+        claims["phone_number"] = user.phone_number
+        claims["phone_number_verified"] = user.phone_number_verified
+    if "address" in scope:
+        _add(claims, user, "address")
     for name in names:
         _add(claims, user, name)
     return claims

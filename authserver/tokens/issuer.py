@@ -12,6 +12,7 @@ from authserver.model.clients import Client
 from authserver.model.keys import SIGNING_ALGORITHMS
 from authserver.model.pools import Pool
 from authserver.store.cached import CachedRegistry
+from authserver.tokens.claims import STANDARD_SCOPES
 from authserver.tokens.keyring import KeyRing
 from authserver.tokens.refresh import RefreshKeys
 from resource_servers.tokens import VerificationKeys
@@ -42,6 +43,7 @@ class Issuer:
     refresh_keys: RefreshKeys
     csrf_key: bytes
     custom_scopes: frozenset[str]
+    known_scopes: frozenset[str]
     plans: dict[tuple[tuple[str, ...], tuple[str, ...]], AccessPlan] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
 
@@ -144,6 +146,7 @@ class Issuers:
             refresh_keys=RefreshKeys.of_pool(self._master, pool.id),
             csrf_key=derive(self._master, f"csrf {pool.id}"),
             custom_scopes=frozenset(pool.scope_descriptions()),
+            known_scopes=frozenset((*STANDARD_SCOPES, *pool.scope_descriptions())),
         )
         self._ready[pool.id] = (issuer, epoch)
         return issuer

@@ -6,16 +6,20 @@ is derived from the presented token under another server key, so that it can be 
 though only digests are stored.
 """
 
-from dataclasses import dataclass
+import base64
+import hmac
+import re
+from dataclasses import dataclass, field
 from typing import Literal
 
-from authserver.crypto.secrets import b64url, b64url_decode, derive, digest, mac, same
+from authserver.crypto.secrets import b64url, derive, digest, mac, same
 from authserver.effects import Random
 from authserver.model.grants import RefreshFacts
 from authserver.model.pools import TokenPolicy
 
 _ID, _SECRET, _TAG = 12, 32, 16
-_LENGTH = 80  # characters of base64url for 60 bytes
+_ID_LENGTH = 16  # characters of base64url for 12 bytes, which stand for them whatever follows
+_TEXT = re.compile(r"[A-Za-z0-9_-]{80}", re.ASCII)  # 60 bytes: no padding, so no second spelling of any token
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class RefreshToken:
     text: str
     family_id: str
     digest: str
+    raw: bytes = field(repr=False)
 
 
 def _assemble(keys: RefreshKeys, body: bytes) -> RefreshToken:
-    text = b64url(body + mac(keys.tag, body)[:_TAG])
-    return RefreshToken(text, b64url(body[:_ID]), digest(text))
+    raw = body + mac(keys.tag, body)[:_TAG]
+    text = b64url(raw)
+    return RefreshToken(text, text[:_ID_LENGTH], digest(text), raw)
 
 
 def first_token(keys: RefreshKeys, random: Random) -> RefreshToken:
@@ -51,20 +57,18 @@ def first_token(keys: RefreshKeys, random: Random) -> RefreshToken:
 
 def parse_token(keys: RefreshKeys, text: str) -> RefreshToken | None:
     """The token, if we made it; None for anything else."""
-    if len(text) != _LENGTH:
+    if _TEXT.fullmatch(text) is None:
         return None
-    try:
-        raw = b64url_decode(text)
-    except ValueError:
+    raw = base64.urlsafe_b64decode(text)
+    body, tag = raw[: _ID + _SECRET], raw[_ID + _SECRET :]
+    if not hmac.compare_digest(mac(keys.tag, body)[:_TAG], tag):
         return None
-    token = _assemble(keys, raw[: _ID + _SECRET])
-    return token if same(token.text, text) else None
+    return RefreshToken(text, text[:_ID_LENGTH], digest(text), raw)
 
 
 def successor(keys: RefreshKeys, presented: RefreshToken) -> RefreshToken:
     """The one token that follows the presented one."""
-    raw = b64url_decode(presented.text)
-    return _assemble(keys, raw[:_ID] + mac(keys.successor, raw))
+    return _assemble(keys, presented.raw[:_ID] + mac(keys.successor, presented.raw))
 
 
 Verdict = Literal["rotate", "again", "reuse", "refuse"]

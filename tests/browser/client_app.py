@@ -3,11 +3,12 @@
 import base64
 import contextlib
 import hashlib
+import json
 import secrets
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,6 @@ class ClientApp:
     issuer: str
     site: Site
     scope: str = "openid profile email"
-    _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False), repr=False)
 
     @property
     def callback(self) -> str:
@@ -119,8 +119,9 @@ class ClientApp:
 
     def token(self, *, status: int = 200, **form: str) -> dict[str, Any]:
         """What the token endpoint says to `form`."""
-        answer = self._http.post(
-            f"{self.issuer}/oauth2/token", data=form, auth=(self.client_id, _secret_of(self.client_id))
+        authentication = (self.client_id, _secret_of(self.client_id))
+        answer = httpx.post(
+            f"{self.issuer}/oauth2/token", data=form, auth=authentication, timeout=30, trust_env=False
         )
         assert answer.status_code == status, answer.text
         value: dict[str, Any] = answer.json()
@@ -142,8 +143,6 @@ def header_of(token: str) -> Mapping[str, Any]:
 
 
 def _part(token: str, number: int) -> Mapping[str, Any]:
-    import json
-
     part = token.split(".")[number]
     value: Mapping[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return value

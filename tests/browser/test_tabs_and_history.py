@@ -1,7 +1,7 @@
 """Several tabs, the back button, reloads and nervous fingers: none of them ends a sign-in or mixes two up."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.client_app import ClientApp
 from tests.browser.person import Person
@@ -95,12 +95,25 @@ def test_a_reload_of_any_step_shows_it_again(person: Person):
     person.is_logged_in_as("ada")
 
 
-def test_a_double_click_on_the_button_logs_in_once(person: Person):
+@pytest.mark.parametrize("milliseconds", [0, 60, 300])
+def test_a_button_pressed_twice_logs_in_once(person: Person, milliseconds: int):
     tab = person.start()
     tab.fill("#username", "ada")
-    tab.dblclick("#continue")
+    press_twice(tab, "#continue", milliseconds)
     expect(tab.locator("#change-identifier")).to_be_visible()
     tab.fill("#password", PASSWORD)
-    tab.dblclick("#continue")
-    print(person.refusals, person.complaints)
+    press_twice(tab, "#continue", milliseconds)
     person.is_logged_in_as("ada")
+    person.meant(r"failed: POST \S+/login\S+ net::ERR_ABORTED")
+
+
+def press_twice(tab: Page, button: str, milliseconds: int) -> None:
+    """As nervous fingers do: the browser drops the first request, whose answer nobody sees."""
+    tab.evaluate(
+        """([button, pause]) => {
+            const element = document.querySelector(button)
+            element.click()
+            setTimeout(() => element.click(), pause)
+        }""",
+        [button, milliseconds],
+    )

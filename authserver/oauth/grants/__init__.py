@@ -25,7 +25,7 @@ class TokenRequest:
 
     def facts(self) -> Facts:
         """The facts every grant needs; a grant adds its own."""
-        return Facts(self.client, self.credentials, known_scopes=STANDARD | self.issuer.custom_scopes)
+        return Facts(self.client, self.credentials, known_scopes=self.issuer.known_scopes)
 
     def judged_client(self) -> Client:
         """The client, once a judgement has passed."""
@@ -35,8 +35,8 @@ class TokenRequest:
 
     def still_allowed(self, granted: tuple[str, ...]) -> tuple[str, ...]:
         """What of a granted scope the client may have now: it, or the API, may have lost some since the consent."""
-        allowed, known = self.judged_client().scope, self.issuer.custom_scopes
-        return tuple(s for s in granted if s in allowed and (s in STANDARD or s in known))
+        allowed, known = self.judged_client().scope, self.issuer.known_scopes
+        return tuple(s for s in granted if s in allowed and s in known)
 
 
 def token_response(minted: Minted, refresh_token: str | None = None) -> dict[str, object]:

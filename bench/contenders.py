@@ -1,0 +1,212 @@
+"""How each kind of request is fired at a target. Each function tries the request once and returns who then runs."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import scene
+from floor_tokens import digest
+from load import Contender, Counted, wrk
+from machine import Cores
+from processes import Answer, Broken, Caller, Child, clean_environment, run_tool
+from targets import BELOW, HERE, Target
+
+LIVE_TOKENS = 32
+"""Refresh tokens in turn: twice as many as there are connections."""
+FIRST_CODES = 1200
+"""Codes of the first run, which tells how many the next ones need."""
+MOST_CODES = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gun:
+    """wrk, where it runs, and a folder for what it reads."""
+
+    program: str
+    cores: Cores
+    folder: Path
+
+    def run(self, target: Target, path: str, seconds: int, script: str | None, **environment: str) -> Counted:
+        return wrk(
+            self.program, self.cores.load, target.port, path, seconds, script=script, environment=environment or None
+        )
+
+
+def _ask(target: Target, path: str, authorization: str | None = None, form: str | None = None) -> Answer:
+    headers = {"Authorization": authorization} if authorization is not None else {}
+    with Caller(target.port) as caller:
+        answer = caller.ask(path, method="POST" if form is not None else "GET", headers=headers, body=form)
+    if answer.status != 200:
+        raise Broken(f"{target.name} answers {path} with {answer.status}: {answer.body[:200]!r}")
+    return answer
+
+
+def document(gun: Gun, role: str, target: Target, path: str) -> tuple[Contender, int]:
+    """GET of a public document. Also returns the size of an answer, as all of these do."""
+    size = len(_ask(target, path).body)
+    return Contender(role, lambda seconds: gun.run(target, path, seconds, None), target.child), size
+
+
+def client_credentials(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
+    name, form = target.machine(alg)
+    answer = _ask(target, target.token, scene.basic(name), form)
+    head = json.loads(_decoded(str(json.loads(answer.body)["access_token"]).partition(".")[0]))
+    if head["alg"] != alg:
+        raise Broken(f"{target.name} signs with {head['alg']}, not {alg}")
+
+    def shoot(seconds: int) -> Counted:
+        headers = f"Authorization: {scene.basic(name)}\n"
+        return gun.run(
+            target, target.token, seconds, "fixed.lua", REQ_METHOD="POST", REQ_HEADERS=headers, REQ_BODY=form
+        )
+
+    return Contender(role, shoot, target.child), len(answer.body)
+
+
+def _decoded(part: str) -> bytes:
+    from resource_servers.encoding import decode_base64url
+
+    return decode_base64url(part.encode())
+
+
+def userinfo(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
+    _, tokens = target.redeem("ES256", target.seed_userinfo())
+    bearer = f"Bearer {tokens['access_token']}"
+    size = len(_ask(target, target.userinfo, bearer).body)
+
+    def shoot(seconds: int) -> Counted:
+        return gun.run(target, target.userinfo, seconds, "fixed.lua", REQ_HEADERS=f"Authorization: {bearer}\n")
+
+    return Contender(role, shoot, target.child), size
+
+
+class _Codes:
+    """Codes of one target and algorithm, made ahead and given out once."""
+
+    def __init__(self, target: Target, alg: str) -> None:
+        self._target = target
+        self._alg = alg
+        self._forms: list[str] = []
+
+    def hold(self, count: int) -> None:
+        """Have at least so many."""
+        if len(self._forms) < count:
+            self._forms += self._target.seed(self._alg, count - len(self._forms))
+
+    def take(self, count: int) -> list[str]:
+        self.hold(count)
+        taken, self._forms = self._forms[:count], self._forms[count:]
+        return taken
+
+
+def code(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
+    """Exchange of authorization codes, each used once. A run ends when its codes are used up."""
+    codes = _Codes(target, alg)
+    size = len(target.redeem(alg, codes.take(1)[0])[0].body)
+    file = gun.folder / f"{target.name}.codes"
+    known: list[float] = []
+
+    def needed(seconds: int) -> int:
+        return min(MOST_CODES, int(max(known) * seconds * 1.25) + 200) if known else FIRST_CODES
+
+    def prepare(seconds: int) -> None:
+        file.write_text("\n".join(codes.take(needed(seconds))) + "\n")
+
+    def shoot(seconds: int) -> Counted:
+        counted = _with_file(gun, target, alg, file, seconds, "lines.lua")
+        known.append(counted.rate)
+        return counted
+
+    def stock(runs: int, seconds: int) -> None:
+        codes.hold(runs * needed(seconds))
+
+    return Contender(role, shoot, target.child, prepare, stock), size
+
+
+def refresh(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
+    """Refresh with rotation: each new token is used next. Every run begins with tokens of its own."""
+    codes = _Codes(target, alg)
+    with Caller(target.port) as caller:
+        _, tokens = target.answered(caller, alg, codes.take(1)[0])
+        answer, _ = target.answered(caller, alg, f"grant_type=refresh_token&refresh_token={tokens['refresh_token']}")
+    file = gun.folder / f"{target.name}.tokens"
+
+    def prepare(_seconds: int) -> None:
+        with Caller(target.port) as caller:
+            redeemed = [target.answered(caller, alg, form)[1] for form in codes.take(LIVE_TOKENS)]
+        file.write_text("\n".join(str(tokens["refresh_token"]) for tokens in redeemed) + "\n")
+
+    def shoot(seconds: int) -> Counted:
+        return _with_file(gun, target, alg, file, seconds, "refresh.lua")
+
+    def stock(runs: int, _seconds: int) -> None:
+        codes.hold(runs * LIVE_TOKENS)
+
+    return Contender(role, shoot, target.child, prepare, stock), len(answer.body)
+
+
+def _with_file(gun: Gun, target: Target, alg: str, file: Path, seconds: int, script: str) -> Counted:
+    headers = f"Authorization: {scene.basic(target.web(alg))}\n"
+    return gun.run(
+        target, target.token, seconds, script, REQ_FILE=str(file), REQ_HEADERS=headers, SPARE_PATH=target.jwks
+    )
+
+
+def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
+    """Whole sign-ins at our server: authorize, page, user name, page, password, code. The rate is that of sign-ins."""
+    query = {
+        "response_type": "code",
+        "client_id": scene.web_client("ES256"),
+        "redirect_uri": scene.REDIRECT,
+        "scope": scene.WEB_SCOPE,
+        "state": "the-state",
+        "nonce": scene.NONCE,
+        "code_challenge": digest(scene.VERIFIER),
+        "code_challenge_method": "S256",
+    }
+    path = f"{BELOW}/oauth2/authorize?{urlencode(query)}"
+
+    def shoot(seconds: int) -> Counted:
+        return gun.run(
+            target,
+            path,
+            seconds,
+            "login.lua",
+            AUTHORIZE=path,
+            COOKIE=f"{scene.POOL}-browser={scene.BROWSER}",
+            PASSWORD=scene.PASSWORD,
+            USERS=str(scene.USERS),
+        )
+
+    return Contender(role, shoot, target.child), 0
+
+
+def bare_login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
+    """The floor's one request: Argon2id in one thread, one SET."""
+    form = f"username=user00&password={scene.PASSWORD}"
+
+    def shoot(seconds: int) -> Counted:
+        return gun.run(target, "/login", seconds, "fixed.lua", REQ_METHOD="POST", REQ_BODY=form)
+
+    return Contender(role, shoot, target.child), 0
+
+
+def bare_argon2id(cores: Cores, role: str) -> tuple[Contender, int]:
+    """Argon2id alone, without a server."""
+
+    def shoot(seconds: int) -> Counted:
+        command = ["taskset", "--cpu-list", str(cores.server), sys.executable, HERE / "in_process.py", "argon2id"]
+        told = json.loads(run_tool("in_process.py", [*command, str(seconds)], environment=clean_environment()))
+        return Counted(told["rate"], told["requests"], 0)
+
+    return Contender(role, shoot), 0
+
+
+Make = Callable[[], tuple[Contender, int]]
+
+
+def children(targets: dict[str, Target]) -> list[Child]:
+    return [target.child for target in targets.values()]

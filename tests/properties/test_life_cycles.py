@@ -1,0 +1,453 @@
+"""Codes, refresh families, sessions and revocation, lived through in every order (Hypothesis's state machine).
+
+The whole server runs in process on the memory stores; `lives.World` says what must come of each step. The clock is ours.
+"""
+
+import asyncio
+import base64
+import os
+from collections import Counter
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import jwt
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from authserver.accounts.directory import Users
+from authserver.crypto.secrets import digest
+from authserver.model.pools import TokenPolicy
+from authserver.model.sessions import Authentication
+from authserver.signin.service import PASSWORD_ACR, PASSWORD_AMR
+from tests.journeys.house import (
+    ADA,
+    BOB,
+    CALLBACK,
+    ISSUER,
+    POOL,
+    SECRET,
+    SIGNERS,
+    VERIFIER,
+    House,
+    Raw,
+    client,
+    house,
+    pool,
+    s256,
+)
+from tests.properties.lives import (
+    ACCESS_LIVES,
+    GRACE,
+    LONG_ACCESS_LIVES,
+    REFRESH_IDLE,
+    REFRESH_LIVES,
+    Access,
+    Code,
+    Family,
+    Grant,
+    Person,
+    Session,
+    Tokens,
+    World,
+)
+
+SECOND_CALLBACK = "https://app.example.com/second"
+CALLBACKS = (CALLBACK, SECOND_CALLBACK)
+CLIENTS = (
+    client(redirect_uris=CALLBACKS),
+    client("other", redirect_uris=CALLBACKS),
+    client("spa", token_endpoint_auth_method="none", secret_digests=(), redirect_uris=CALLBACKS),
+    client("long", redirect_uris=CALLBACKS, access_ttl=LONG_ACCESS_LIVES),
+    client("code-only", redirect_uris=CALLBACKS, grant_types=("authorization_code",)),
+)
+NAMES = st.sampled_from([each.client_id for each in CLIENTS])
+PLACE = pool(tokens=TokenPolicy(refresh_ttl=REFRESH_LIVES, refresh_idle=REFRESH_IDLE, refresh_grace=GRACE))
+HOUR = 3600
+MOMENTS = (1, 5, GRACE - 1, GRACE, GRACE + 1, 30, 59, 60, 61)
+LEAPS = (599, 600, 660, 899, 900, 901, HOUR, 8 * HOUR - 1, 8 * HOUR, 24 * HOUR - 60, 24 * HOUR, 72 * HOUR)
+
+
+class LifeCycles(RuleBasedStateMachine):
+    """One server and what people, applications, thieves and operators do to it."""
+
+    outcomes: ClassVar[Counter[str]] = Counter()
+
+    sessions = Bundle("sessions")
+    codes = Bundle("codes")
+    tokens = Bundle("tokens")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.Runner()
+        self.opening = house(PLACE, clients=CLIENTS)
+        self.at: House = self.loop.run(self.opening.__aenter__())
+        self.at.opened.key_ring._signers = dict(SIGNERS)
+        self.world = World(int(self.at.time()))
+        self.verified: set[tuple[bytes, str]] = set()
+
+    def teardown(self) -> None:
+        try:
+            self.everything_ends_as_it_should()
+        finally:
+            self.loop.run(self.opening.__aexit__(None, None, None))
+            self.loop.close()
+
+    def note(self, outcome: str) -> None:
+        type(self).outcomes[outcome] += 1
+
+    # --------------------------------------------------------------------------------------- what is done
+
+    @initialize(target=sessions)
+    def somebody_is_there(self) -> Any:
+        self.ada, self.bob = Person(ADA.id), Person(BOB.id)
+        return multiple(self.open(self.ada, None), self.open(self.bob, None))
+
+    @rule(target=sessions, ada=st.booleans(), browser=st.none() | sessions)
+    def sign_in(self, ada: bool, browser: Session | None) -> Any:
+        """With the right password, perhaps in a browser that somebody is signed in with already."""
+        person = self.ada if ada else self.bob
+        if not person.enabled:
+            self.note("sign in: disabled")
+            return multiple()
+        self.note("sign in: " + ("fresh" if browser is None else "again"))
+        return self.open(person, browser)
+
+    def open(self, person: Person, browser: Session | None) -> Session:
+        before = browser if browser is not None and self.world.visit(browser) else None
+        found = self.loop.run(self.at.services.sessions.find(PLACE, browser.secret)) if browser is not None else None
+        assert (found is None) == (before is None)
+        proof = Authentication(person.id, int(self.at.time()), PASSWORD_AMR, PASSWORD_ACR)
+        opened, secret = self.loop.run(self.at.services.sessions.open(PLACE, proof, found))
+        return self.world.open_session(person, secret, opened.sid, before)
+
+    @rule(target=codes, session=sessions, name=NAMES, offline=st.booleans())
+    def authorize(self, session: Session, name: str, offline: bool) -> Any:
+        query = {
+            "response_type": "code",
+            "client_id": name,
+            "redirect_uri": CALLBACK,
+            "scope": "openid offline_access" if offline else "openid",
+            "code_challenge": s256(VERIFIER),
+            "code_challenge_method": "S256",
+        }
+        alive = self.world.visit(session)
+        answer = self.ask("GET", "/oauth2/authorize", query=query, cookie=f"{POOL}-session={session.secret}")
+        assert answer.status == 302
+        location = answer.header("location") or ""
+        if not alive:
+            self.note("authorize: signed out")
+            assert location.startswith(f"{ISSUER}/login?")
+            return multiple()
+        self.note("authorize: code")
+        assert location.startswith(f"{CALLBACK}?"), location
+        text = parse_qs(urlsplit(location).query)["code"][0]
+        grant = Grant(name, session.person, session.sid, offline and name != "code-only")
+        self.world.grants.append(grant)
+        return Code(text, grant, self.world.now)
+
+    @rule(target=tokens, code=codes)
+    def redeem(self, code: Code) -> Any:
+        return self.try_code(code, code.grant.client, VERIFIER, CALLBACK)
+
+    @rule(
+        target=tokens,
+        code=codes,
+        thief=st.none() | NAMES,
+        verifier=st.sampled_from([VERIFIER, "x" * 43]),
+        redirect_uri=st.sampled_from(CALLBACKS),
+    )
+    def redeem_somehow(self, code: Code, thief: str | None, verifier: str, redirect_uri: str) -> Any:
+        return self.try_code(code, thief or code.grant.client, verifier, redirect_uri)
+
+    def try_code(self, code: Code, name: str, verifier: str, redirect_uri: str) -> Any:
+        spent, proven = code.spent, (verifier, redirect_uri) == (VERIFIER, CALLBACK)
+        expected = self.world.redeem(code, name, proven=proven)
+        answer = self.token(
+            name, grant_type="authorization_code", code=code.text, code_verifier=verifier, redirect_uri=redirect_uri
+        )
+        if not expected:
+            why = "spent" if spent else "another's" if name != code.grant.client else "refused"
+            self.note(f"redeem: {why}")
+            self.refused(answer)
+            return multiple()
+        self.note("redeem: tokens" + (" of a revoked grant" if code.grant.revoked else ""))
+        response = self.granted(answer)
+        family = None
+        if name != "code-only":
+            family = Family(code.grant, [response["refresh_token"]], self.world.now, self.world.now + REFRESH_LIVES)
+            self.world.families.append(family)
+        else:
+            assert "refresh_token" not in response
+        return self.received(response, code.grant, family)
+
+    @rule(target=tokens, of=tokens, narrow=st.booleans())
+    def refresh(self, of: Tokens, narrow: bool) -> Any:
+        return self.try_refresh(of, 0, of.access.grant.client, narrow=narrow)
+
+    @rule(target=tokens, of=tokens, age=st.integers(0, 4), thief=st.none() | NAMES)
+    def refresh_somehow(self, of: Tokens, age: int, thief: str | None) -> Any:
+        return self.try_refresh(of, age, thief or of.access.grant.client, narrow=False)
+
+    def try_refresh(self, of: Tokens, age: int, name: str, *, narrow: bool) -> Any:
+        """Present the family's token that is `age` rotations old."""
+        family = of.family
+        if family is None:
+            self.note("refresh: none")
+            return multiple()
+        position = max(0, len(family.chain) - 1 - age)
+        expected = self.world.refresh(family, position, name)
+        scope = {"scope": "openid"} if narrow else {}
+        answer = self.token(name, grant_type="refresh_token", refresh_token=family.chain[position], **scope)
+        if name == "code-only":
+            self.note("refresh: not the client's")
+            assert (answer.status, orjson.loads(answer.body)["error"]) in {
+                (400, "unauthorized_client"),
+                (400, "invalid_grant"),
+            }
+            return multiple()
+        stolen = name != family.grant.client
+        self.note("refresh: " + ("another's" if stolen else expected))
+        if expected in {"reused", "refused"}:
+            self.refused(answer)
+            return multiple()
+        response = self.granted(answer)
+        if expected == "rotated":
+            assert response["refresh_token"] not in family.chain
+            family.chain.append(response["refresh_token"])
+            family.rotated = self.world.now
+        assert response["refresh_token"] == family.chain[-1]
+        return self.received(response, family.grant, family, narrow=narrow)
+
+    @rule(of=tokens, age=st.none() | st.integers(0, 2), thief=st.none() | NAMES)
+    def revoke(self, of: Tokens, age: int | None, thief: str | None) -> None:
+        """An access token, or a refresh token that is `age` rotations old."""
+        name = thief or of.access.grant.client
+        stolen = name != of.access.grant.client
+        if age is None or of.family is None:
+            kind, text, counts = "access token", of.access.text, self.world.now < of.access.ends
+        else:
+            chain = of.family.chain
+            kind, text, counts = "refresh token", chain[max(0, len(chain) - 1 - age)], True
+        answer = self.ask("POST", "/oauth2/revoke", form={"token": text}, name=name)
+        if stolen and counts:
+            self.note(f"revoke: another's {kind}")
+            self.refused(answer)
+            return
+        self.note(f"revoke: {kind}")
+        assert answer.status == 200
+        if kind == "access token":
+            of.access.revoked = True
+        else:
+            of.access.grant.revoked = True
+
+    @rule(of=tokens)
+    def userinfo(self, of: Tokens) -> None:
+        self.check(of.access)
+        self.note("userinfo: " + ("yes" if self.world.works(of.access) else "no"))
+
+    @rule(session=sessions)
+    def sign_out(self, session: Session) -> None:
+        found = self.loop.run(self.at.services.sessions.find(PLACE, session.secret))
+        assert (found is not None) == self.world.visit(session)
+        if found is None:
+            self.note("sign out: over already")
+            return
+        self.note("sign out")
+        self.loop.run(self.at.services.sessions.end(PLACE, found))
+        self.world.sign_out(session)
+
+    @rule(ada=st.booleans(), deed=st.sampled_from(["tidy up", "rotate keys", "enable", "disable"]))
+    def the_operator_does_something(self, ada: bool, deed: str) -> None:
+        person = self.ada if ada else self.bob
+        if deed == "tidy up":
+            self.tidy_up()
+        elif deed == "rotate keys":
+            # ES256 alone signs here; making an RSA key would take a hundred times as long.
+            self.loop.run(self.at.opened.key_ring.rotate(POOL, ["ES256"]))
+        elif person.enabled == (deed == "enable"):
+            deed = f"{deed}: is already"
+        else:
+            self.enable_or_disable(person)
+        self.note(deed)
+
+    def tidy_up(self) -> None:
+        """What the heart does in the background: nothing that anybody could notice."""
+        self.loop.run(self.at.stores.grants.purge(self.world.now))
+        self.at.opened.revocations._sweep_at = 0
+        self.loop.run(self.at.opened.revocations.follow())
+
+    def enable_or_disable(self, person: Person) -> None:
+        opened = self.at.opened
+        users = Users(self.at.stores.directory, opened.passwords, self.at.time, opened.random, opened.revoke_user)
+        user = self.loop.run(users.find(PLACE, person.id))
+        if person.enabled:
+            self.loop.run(users.disable(PLACE, user))
+            self.world.disable(person)
+        else:
+            self.loop.run(users.enable(PLACE, user))
+            person.enabled = True
+
+    @rule(seconds=st.sampled_from(MOMENTS), leap=st.sampled_from(LEAPS), leaps=st.integers(0, 3))
+    def time_passes(self, seconds: int, leap: int, leaps: int) -> None:
+        """Seldom a long time, since it ends so much."""
+        self.note("time passes")
+        passed = leap if leaps == 3 else seconds
+        self.at.time.pass_(passed)
+        self.world.now += passed
+
+    # --------------------------------------------------------------------------------------- what always holds
+
+    @invariant()
+    def of_each_family_one_token_is_the_head(self) -> None:
+        for family in self.world.families:
+            token = self.stored(family)
+            if token is not None:
+                assert token.family.head == digest(family.chain[-1])
+                assert token.family.previous == (digest(family.chain[-2]) if len(family.chain) > 1 else None)
+                assert (token.grant.revoked_at is not None) == family.grant.revoked
+            else:
+                assert self.world.now >= family.ends  # purged
+
+    def stored(self, family: Family) -> Any:
+        ident = base64.urlsafe_b64encode(base64.urlsafe_b64decode(family.chain[0])[:12]).decode()
+        return self.loop.run(self.at.stores.grants.refresh_facts(POOL, ident))
+
+    @invariant()
+    def every_token_that_lives_verifies_with_the_published_keys(self) -> None:
+        """A retired key is published as long as a token that it signed lives, revoked ones included."""
+        body = self.ask("GET", "/.well-known/jwks.json").body
+        keys = {key["kid"]: key for key in orjson.loads(body)["keys"]}
+        for access in self.world.accesses:
+            if self.world.now < access.ends and (body, access.text) not in self.verified:
+                key = jwt.PyJWK(keys[jwt.get_unverified_header(access.text)["kid"]])
+                claims = jwt.decode(access.text, key, ["ES256"], options=UNTIMED, audience=ISSUER, issuer=ISSUER)
+                assert claims["sub"] == access.grant.person.id
+                assert (claims["iat"], claims["exp"]) == (access.issued, access.ends)
+                self.verified.add((body, access.text))
+
+    def everything_ends_as_it_should(self) -> None:
+        """At the end every access token is tried; and of each family every token, from the newest to the oldest."""
+        for access in self.world.accesses:
+            self.check(access)
+        for family in self.world.families:
+            successes = 0
+            for position in range(len(family.chain) - 1, -1, -1):
+                name, token = family.grant.client, family.chain[position]
+                expected = self.world.refresh(family, position, name)
+                answer = self.token(name, grant_type="refresh_token", refresh_token=token)
+                assert (answer.status == 200) == (expected in {"rotated", "again"})
+                if expected == "rotated":
+                    family.chain.append(orjson.loads(answer.body)["refresh_token"])
+                    family.rotated = self.world.now
+                successes += expected == "rotated"
+            assert successes <= 1
+
+    # --------------------------------------------------------------------------------------- how it is done
+
+    def check(self, access: Access) -> None:
+        bearer = [(b"authorization", f"Bearer {access.text}".encode())]
+        answer = self.loop.run(self.at.raw("GET", f"/{POOL}/oauth2/userInfo", headers=bearer))
+        assert answer.status == (200 if self.world.works(access) else 401)
+        if answer.status == 200:
+            assert orjson.loads(answer.body)["sub"] == access.grant.person.id
+
+    def received(self, response: dict[str, Any], grant: Grant, family: Family | None, *, narrow: bool = False) -> Tokens:
+        lives = LONG_ACCESS_LIVES if grant.client == "long" else ACCESS_LIVES
+        assert response["expires_in"] == lives
+        now = self.world.now
+        access = Access(response["access_token"], grant, grant.offline and not narrow, now, now + lives)
+        assert all(access.text != other.text for other in self.world.accesses)
+        self.world.accesses.append(access)
+        return Tokens(access, response["id_token"], family)
+
+    def granted(self, answer: Raw) -> dict[str, Any]:
+        assert answer.status == 200, answer.body
+        response: dict[str, Any] = orjson.loads(answer.body)
+        return response
+
+    def refused(self, answer: Raw) -> None:
+        assert answer.status == 400
+        found = orjson.loads(answer.body)
+        assert found["error"] == "invalid_grant"
+        assert "access_token" not in found
+
+    def token(self, name: str, **form: str) -> Raw:
+        return self.ask("POST", "/oauth2/token", form=form, name=name)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        cookie: str | None = None,
+        name: str | None = None,
+    ) -> Raw:
+        headers = [(b"content-type", b"application/x-www-form-urlencoded")] if form is not None else []
+        if cookie is not None:
+            headers.append((b"cookie", cookie.encode()))
+        if name == "spa":
+            form = {**(form or {}), "client_id": name}
+        elif name is not None:
+            headers.append((b"authorization", b"Basic " + base64.b64encode(f"{name}:{SECRET}".encode())))
+        return self.loop.run(
+            self.at.raw(method, f"/{POOL}{path}", urlencode(query or {}).encode(), headers, urlencode(form or {}).encode())
+        )
+
+
+UNTIMED = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+
+REACHED = {
+    "authorize: code", "authorize: signed out", "redeem: tokens", "redeem: tokens of a revoked grant", "redeem: spent",
+    "redeem: another's", "redeem: refused", "refresh: rotated", "refresh: again", "refresh: reused", "refresh: refused",
+    "refresh: another's", "revoke: refresh token", "revoke: another's refresh token", "revoke: access token",
+    "revoke: another's access token", "userinfo: yes", "userinfo: no", "sign in: again", "sign out", "disable", "enable",
+    "rotate keys", "tidy up",
+}  # fmt: skip
+"""What has to have happened, or the machine runs idle."""
+
+
+def live(examples: int, steps: int) -> Counter[str]:
+    LifeCycles.outcomes.clear()
+    in_ci = os.environ.get("CI") == "true"
+    run_state_machine_as_test(
+        LifeCycles,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=in_ci,
+            database=None,
+            print_blob=True,
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return LifeCycles.outcomes
+
+
+def test_no_order_of_events_breaks_a_life_cycle() -> None:
+    outcomes = live(examples=int(os.environ.get("EX","240")), steps=50)
+    print(f"{outcomes.total()} steps: {dict(sorted(outcomes.items()))}")
+    assert outcomes.total() >= 10_000
+    assert outcomes.keys() >= REACHED
+
+
+@pytest.mark.nightly
+def test_no_order_of_many_more_events_breaks_a_life_cycle() -> None:
+    outcomes = live(examples=2000, steps=100)
+    print(f"{outcomes.total()} steps: {dict(sorted(outcomes.items()))}")
+    assert outcomes.total() >= 150_000
+    assert outcomes.keys() >= REACHED
