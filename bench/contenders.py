@@ -11,7 +11,7 @@ import scene
 from floor_tokens import digest
 from load import Contender, Counted, wrk
 from machine import Cores
-from processes import Answer, Broken, Caller, Child, clean_environment, run_tool
+from processes import Answer, Broken, Caller, clean_environment, run_tool
 from targets import BELOW, HERE, Target
 
 LIVE_TOKENS = 32
@@ -129,12 +129,14 @@ def code(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]
 def refresh(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
     """Refresh with rotation: each new token is used next. Every run begins with tokens of its own."""
     codes = _Codes(target, alg)
+    codes.hold(1)
     with Caller(target.port) as caller:
         _, tokens = target.answered(caller, alg, codes.take(1)[0])
         answer, _ = target.answered(caller, alg, f"grant_type=refresh_token&refresh_token={tokens['refresh_token']}")
     file = gun.folder / f"{target.name}.tokens"
 
     def prepare(_seconds: int) -> None:
+        codes.hold(LIVE_TOKENS)
         with Caller(target.port) as caller:
             redeemed = [target.answered(caller, alg, form)[1] for form in codes.take(LIVE_TOKENS)]
         file.write_text("\n".join(str(tokens["refresh_token"]) for tokens in redeemed) + "\n")
@@ -206,7 +208,3 @@ def bare_argon2id(cores: Cores, role: str) -> tuple[Contender, int]:
 
 
 Make = Callable[[], tuple[Contender, int]]
-
-
-def children(targets: dict[str, Target]) -> list[Child]:
-    return [target.child for target in targets.values()]

@@ -93,7 +93,9 @@ def _pip() -> str | None:
         return None
     print("python-multipart, for the Starlette floor: bench/requirements.txt", flush=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "install"]
-    if subprocess.run([*pip, "--require-hashes", "--no-deps", "--upgrade", "--target", PACKAGES, "-r", lock]).returncode:
+    if subprocess.run(
+        [*pip, "--require-hashes", "--no-deps", "--upgrade", "--target", PACKAGES, "-r", lock]
+    ).returncode:
         return "no Starlette floor: pip could not install bench/requirements.txt"
     _done(stamp, lock)
     return None

@@ -25,6 +25,10 @@ class Broken(Exception):  # noqa: N818 - the end of a measurement, told in a sen
     """Something that is measured, or measures, does not work; the message says what."""
 
 
+class Silent(Broken):
+    """A server gave no answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -36,7 +40,7 @@ class Answer:
 
 
 class Caller:
-    """One HTTP connection, kept open."""
+    """One HTTP connection, kept open for a few seconds: servers close idle ones."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -44,13 +48,16 @@ class Caller:
     def ask(
         self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: str | None = None
     ) -> Answer:
-        """Raises OSError or HTTPException if there is no answer."""
+        """Raises Silent if there is no answer."""
         sent = dict(headers or {})
         if body is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
-        self._connection.request(method, path, body=body, headers=sent)
-        response = self._connection.getresponse()
-        return Answer(response.status, response.getheaders(), response.read())
+        try:
+            self._connection.request(method, path, body=body, headers=sent)
+            response = self._connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise Silent(f"{method} {path.partition('?')[0]} was not answered: {error!r}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +132,7 @@ class Child:
     def wait_until(self, port: int, path: str) -> float:
         """Wait until it answers with 200. Returns the seconds since it was started. Raises Broken."""
         while True:
-            with contextlib.suppress(OSError, http.client.HTTPException), Caller(port) as caller:
+            with contextlib.suppress(Silent), Caller(port) as caller:
                 if caller.ask(path).status == 200:
                     return time.perf_counter() - self.began
             self.must_live(PATIENCE)
@@ -153,14 +160,14 @@ class Child:
         times = psutil.Process(self.pid).cpu_times()
         return times.user + times.system
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
             self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """End it. Returns the seconds that took."""
         start = time.perf_counter()
-        self.signal(number)
+        self.send(number)
         try:
             self._process.wait(FAREWELL)
         except subprocess.TimeoutExpired:

@@ -139,13 +139,14 @@ def ours(scratch: Scratch, name: str, database: str | None = None) -> Iterator[t
 
 def _as_ours(model: Target) -> dict[str, object]:
     """Our answers to each address: what a floor gives back as it is, or whose headers it uses."""
+    code = model.seed_userinfo()
     with Caller(model.port) as caller:
         name, form = model.machine("ES256")
         answers = {path: caller.ask(path) for path in (model.discovery, model.jwks)}
         answers[model.token] = caller.ask(
             model.token, method="POST", headers={"Authorization": scene.basic(name)}, body=form
         )
-        _, tokens = model.answered(caller, "ES256", model.seed_userinfo())
+        _, tokens = model.answered(caller, "ES256", code)
         bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
         answers[model.userinfo] = caller.ask(model.userinfo, headers=bearer)
     for path, answer in answers.items():

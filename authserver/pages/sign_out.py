@@ -40,7 +40,9 @@ class SignOutPage:
             return redirect(302, f"{issuer.url}{PATH}?{urlencode(params.pairs())}", *new_cookie)
         user = await services.stores.directory.user(pool.id, session.authentication.user_id)
         account = Account(name=user.username, detail=user.email or "") if user is not None else None
-        return self._page(services, issuer, request, params, SignOutConfirm(account=account), plan)
+        # Whoever says no goes back to the client all the same: it has signed them out on its side already.
+        view = SignOutConfirm(account=account, cancel_url=plan.return_to)
+        return self._page(services, issuer, request, params, view, plan)
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST: sign out, then go where the request's proven URI leads (303)."""

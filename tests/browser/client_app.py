@@ -120,9 +120,7 @@ class ClientApp:
     def token(self, *, status: int = 200, **form: str) -> dict[str, Any]:
         """What the token endpoint says to `form`."""
         authentication = (self.client_id, _secret_of(self.client_id))
-        answer = httpx.post(
-            f"{self.issuer}/oauth2/token", data=form, auth=authentication, timeout=30, trust_env=False
-        )
+        answer = httpx.post(f"{self.issuer}/oauth2/token", data=form, auth=authentication, timeout=30, trust_env=False)
         assert answer.status_code == status, answer.text
         value: dict[str, Any] = answer.json()
         return value

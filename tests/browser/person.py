@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from tests.dev_server import PASSWORD, DevServer
@@ -17,6 +18,15 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 # Chromium's words for an answer of 400 and above. Those are watched one by one, see `refused`.
 _STATUS = "Failed to load resource: the server responded with a status of"
+
+_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+    .filter(v => ["serious", "critical"].includes(v.impact))
+    .map(v => ({id: v.id, where: v.nodes.map(n => n.html + " " + n.failureSummary)}))"""
+
+_STICKING_OUT = """() => [...document.body.querySelectorAll("*")]
+    .filter(e => !e.closest(".collapsed, svg, pre, details:not([open])"))
+    .filter(e => { const box = e.getBoundingClientRect(); return box.width && (box.left < -0.5 || box.right > innerWidth + 0.5) })
+    .map(e => e.outerHTML.slice(0, 120))"""
 
 
 @dataclass(eq=False)
@@ -55,10 +65,10 @@ class Person:
         assert [status for status, _ in self.refusals] == list(statuses), self.refusals
         self.refusals.clear()
 
-    def meant(self, pattern: str) -> None:
-        """Complaints that match were provoked by the test; there must be one."""
+    def meant(self, pattern: str, *, surely: bool = True) -> None:
+        """Complaints that match were provoked by the test; there must be one, unless that is up to the machine."""
         others = [complaint for complaint in self.complaints if not re.search(pattern, complaint)]
-        assert len(others) < len(self.complaints), f"nothing like {pattern!r} in {self.complaints}"
+        assert not surely or len(others) < len(self.complaints), f"nothing like {pattern!r} in {self.complaints}"
         self.complaints[:] = others
 
     def content(self) -> None:
@@ -108,6 +118,18 @@ class Person:
         tab = tab or self.tab
         expect(tab.locator("#email")).to_contain_text(f"{username}@example.com")
         assert tab.url.startswith(f"{self.server.app_url}/"), tab.url
+
+    def axe(self, tab: Page | None = None) -> None:
+        """axe finds nothing serious or critical on the page as it is."""
+        tab = tab or self.tab
+        tab.evaluate(AXE_SCRIPT)
+        assert tab.evaluate(_AXE) == [], tab.url
+
+    def fits(self, width: int, tab: Page | None = None) -> None:
+        """Nothing of the page sticks out of a window of this width."""
+        tab = tab or self.tab
+        assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width], tab.url
+        assert tab.evaluate(_STICKING_OUT) == [], tab.url
 
     def cookie(self, name: str) -> dict[str, Any] | None:
         """One of the server's cookies by the end of its name."""

@@ -58,21 +58,21 @@ def test_who_names_the_one_of_another_tab_need_not_prove_it_again(person: Person
 def test_back_from_the_password_and_on_again(person: Person):
     tab = person.start()
     person.identify("bob")
+    tab.go_back()  # the same address, and so the same step
+    expect(tab.locator("#change-identifier")).to_be_visible()
     tab.go_back()
-    if tab.locator("#log-in").count():
-        tab.go_forward()
-    print(tab.url, tab.content()[:400])
+    expect(tab.locator("#log-in")).to_be_visible()
+    tab.go_forward()
     tab.click("#change-identifier")
     expect(tab.locator("#username")).to_have_value("")
     person.sign_in("ada")
     person.is_logged_in_as("ada")
 
 
-def test_back_after_the_end_leads_nowhere_and_on_to_the_app(person: Person):
+def test_back_after_the_end_says_so_and_leads_on_to_the_app(person: Person):
     person.log_in("ada")
     tab = person.tab
     tab.go_back()
-    print(tab.url)
     expect(tab.locator("#error")).to_have_attribute("data-reason", "finished")
     person.refused(410)
     person.picture("error-finished")
@@ -95,7 +95,7 @@ def test_a_reload_of_any_step_shows_it_again(person: Person):
     person.is_logged_in_as("ada")
 
 
-@pytest.mark.parametrize("milliseconds", [0, 60, 300])
+@pytest.mark.parametrize("milliseconds", [0, 25])
 def test_a_button_pressed_twice_logs_in_once(person: Person, milliseconds: int):
     tab = person.start()
     tab.fill("#username", "ada")
@@ -104,7 +104,7 @@ def test_a_button_pressed_twice_logs_in_once(person: Person, milliseconds: int):
     tab.fill("#password", PASSWORD)
     press_twice(tab, "#continue", milliseconds)
     person.is_logged_in_as("ada")
-    person.meant(r"failed: POST \S+/login\S+ net::ERR_ABORTED")
+    person.meant(r"failed: POST \S+/login\S+ net::ERR_ABORTED", surely=False)
 
 
 def press_twice(tab: Page, button: str, milliseconds: int) -> None:

@@ -77,7 +77,6 @@ class Tokens:
     """One token response."""
 
     access: Access
-    id_token: str
     family: Family | None
 
 
@@ -131,9 +130,7 @@ class World:
 
     def _lives(self, session: Session) -> bool:
         return (
-            not session.ended
-            and self.now - session.seen < SESSION_IDLE
-            and self.now - session.created < SESSION_LIVES
+            not session.ended and self.now - session.seen < SESSION_IDLE and self.now - session.created < SESSION_LIVES
         )
 
     def redeem(self, code: Code, client: str, *, proven: bool) -> bool:

@@ -28,7 +28,13 @@ class Visitor:
     """
 
     def __init__(
-        self, at: Installation, pool: str = POOL, *, public: bool = False, address: str | None = None, timeout: float = 30
+        self,
+        at: Installation,
+        pool: str = POOL,
+        *,
+        public: bool = False,
+        address: str | None = None,
+        timeout: float = 30,
     ) -> None:
         self.pool = pool
         self.issuer = at.issuer(pool)
