@@ -9,7 +9,6 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 # The bar on a terminal, silence elsewhere: a log gains nothing from sixty lines of "Collecting".
 PIP = $(PY) -m pip --disable-pip-version-check --no-input install $$([ -t 1 ] || echo --quiet)
-NODE_MODULES := tests/interop/node_modules
 
 # Switches, all for the command line: make test WORKERS=1 COVERAGE=off PYTEST_ARGS='-k refresh'
 PYTHON ?=
@@ -161,5 +160,5 @@ lock-upgrade: lock  ## the same, and pins move to the newest release
 
 clean:  ## remove what make and the tests made, but no data (./var stays)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* dist \
-		bench/out tests/pictures $(NODE_MODULES)
+		bench/out bench/.packages bench/peer/node_modules tests/pictures tests/interop/node_modules
 	find authserver federation resource_servers tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

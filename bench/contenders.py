@@ -14,6 +14,8 @@ from machine import Cores
 from processes import Answer, Broken, Caller, clean_environment, run_tool
 from targets import BELOW, HERE, Target
 
+LONGER = 2
+"""Sign-ins are few and take long: their runs are that many times longer, so that the ends of a run weigh less."""
 LIVE_TOKENS = 32
 """Refresh tokens in turn: twice as many as there are connections."""
 FIRST_CODES = 1200
@@ -105,6 +107,7 @@ class _Codes:
 def code(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
     """Exchange of authorization codes, each used once. A run ends when its codes are used up."""
     codes = _Codes(target, alg)
+    codes.hold(1 + FIRST_CODES)
     size = len(target.redeem(alg, codes.take(1)[0])[0].body)
     file = gun.folder / f"{target.name}.codes"
     known: list[float] = []
@@ -129,7 +132,7 @@ def code(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]
 def refresh(gun: Gun, role: str, target: Target, alg: str) -> tuple[Contender, int]:
     """Refresh with rotation: each new token is used next. Every run begins with tokens of its own."""
     codes = _Codes(target, alg)
-    codes.hold(1)
+    codes.hold(1 + 3 * LIVE_TOKENS)
     with Caller(target.port) as caller:
         _, tokens = target.answered(caller, alg, codes.take(1)[0])
         answer, _ = target.answered(caller, alg, f"grant_type=refresh_token&refresh_token={tokens['refresh_token']}")
@@ -175,7 +178,7 @@ def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
         return gun.run(
             target,
             path,
-            seconds,
+            seconds * LONGER,
             "login.lua",
             AUTHORIZE=path,
             COOKIE=f"{scene.POOL}-browser={scene.BROWSER}",
@@ -191,7 +194,7 @@ def bare_login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
     form = f"username=user00&password={scene.PASSWORD}"
 
     def shoot(seconds: int) -> Counted:
-        return gun.run(target, "/login", seconds, "fixed.lua", REQ_METHOD="POST", REQ_BODY=form)
+        return gun.run(target, "/login", seconds * LONGER, "fixed.lua", REQ_METHOD="POST", REQ_BODY=form)
 
     return Contender(role, shoot, target.child), 0
 
@@ -201,7 +204,7 @@ def bare_argon2id(cores: Cores, role: str) -> tuple[Contender, int]:
 
     def shoot(seconds: int) -> Counted:
         command = ["taskset", "--cpu-list", str(cores.server), sys.executable, HERE / "in_process.py", "argon2id"]
-        told = json.loads(run_tool("in_process.py", [*command, str(seconds)], environment=clean_environment()))
+        told = json.loads(run_tool("in_process.py", [*command, str(seconds * LONGER)], environment=clean_environment()))
         return Counted(told["rate"], told["requests"], 0)
 
     return Contender(role, shoot), 0

@@ -161,14 +161,17 @@ class Bench:
             "remarks": [],
         }
         try:
-            made = {role: make() for role, make in case.make(gun, targets).items()}
+            makers = case.make(gun, targets)
+            with ThreadPoolExecutor(len(makers)) as side_by_side:
+                made = dict(zip(makers, side_by_side.map(lambda make: make(), makers.values()), strict=True))
             sizes = {role: size for role, (_, size) in made.items()}
             if "floor" in sizes and abs(sizes["ours"] - sizes["floor"]) > DRIFT * sizes["ours"]:
                 kept["remarks"].append(f"the floor answers {sizes['floor']} bytes, ours {sizes['ours']}")
             runners = [contender for contender, _ in made.values()]
             kept["rounds"] = self._rounds(case, runners, place, patience)
         except Broken as broken:
-            kept["error"] = str(broken)
+            said = str(broken).splitlines()
+            kept["error"] = " ... ".join(dict.fromkeys((said[0], said[-1])))
         return kept
 
     def _rounds(

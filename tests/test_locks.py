@@ -15,6 +15,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_EXTRAS = ("server", "postgres", "build")
+COMPILED = [("requirements/server.txt", SERVER_EXTRAS), ("requirements/dev.txt", (*SERVER_EXTRAS, "dev"))]
 
 # What the requirements are compiled for (DESIGN 1): each marker must pick one pin on each of these.
 MACHINES = [
@@ -56,14 +57,14 @@ class Pin:
         return self.requirement.marker is None or self.requirement.marker.evaluate(machine)
 
 
-def pins(name: str) -> list[Pin]:
+def pins(path: str) -> list[Pin]:
     found: list[Pin] = []
-    for raw in (ROOT / "requirements" / name).read_text().splitlines():
+    for raw in (ROOT / path).read_text().splitlines():
         line = raw.strip().removesuffix("\\").strip()
         if line.startswith("--hash="):
             found[-1].hashes.append(line.removeprefix("--hash="))
         elif line.startswith("#"):
-            if asker := line.removeprefix("#").strip().removeprefix("via").strip():
+            if found and (asker := line.removeprefix("#").strip().removeprefix("via").strip()):
                 found[-1].via.append(asker)
         elif line:
             found.append(Pin(Requirement(line)))
@@ -82,9 +83,9 @@ def test_every_extra_is_locked():
     assert set(PROJECT["optional-dependencies"]) == {*SERVER_EXTRAS, "dev"}
 
 
-@pytest.mark.parametrize(("name", "extras"), [("server.txt", SERVER_EXTRAS), ("dev.txt", (*SERVER_EXTRAS, "dev"))])
-def test_each_requirement_is_pinned_within_its_bounds(name, extras):
-    locked = pins(name)
+@pytest.mark.parametrize(("path", "extras"), COMPILED)
+def test_each_requirement_is_pinned_within_its_bounds(path, extras):
+    locked = pins(path)
     for requirement in asked(*extras):
         for machine in MACHINES:
             if requirement.marker is None or requirement.marker.evaluate(machine):
@@ -95,9 +96,9 @@ def test_each_requirement_is_pinned_within_its_bounds(name, extras):
                 assert fitting[0].version in requirement.specifier, f"{requirement} on {machine}: run make lock"
 
 
-@pytest.mark.parametrize(("name", "extras"), [("server.txt", SERVER_EXTRAS), ("dev.txt", (*SERVER_EXTRAS, "dev"))])
-def test_nothing_is_pinned_that_nobody_asks_for(name, extras):
-    locked = pins(name)
+@pytest.mark.parametrize(("path", "extras"), COMPILED)
+def test_nothing_is_pinned_that_nobody_asks_for(path, extras):
+    locked = pins(path)
     names = {pin.name for pin in locked}
     direct = {canonicalize_name(requirement.name) for requirement in asked(*extras)}
     for pin in locked:
@@ -108,24 +109,26 @@ def test_nothing_is_pinned_that_nobody_asks_for(name, extras):
         assert others <= names, f"{pin.name}: run make lock"
 
 
-@pytest.mark.parametrize("name", ["server.txt", "dev.txt", "uv.txt"])
-def test_every_pin_has_hashes_and_no_line_names_a_host(name):
-    text = (ROOT / "requirements" / name).read_text()
-    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host|@ ", text)
-    for pin in pins(name):
+@pytest.mark.parametrize(
+    "path", ["requirements/server.txt", "requirements/dev.txt", "requirements/uv.txt", "bench/requirements.txt"]
+)
+def test_every_pin_has_hashes_and_no_line_names_a_host(path):
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host|@ ", (ROOT / path).read_text())
+    for pin in pins(path):
         assert pin.hashes, pin.requirement
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in pin.hashes), pin.requirement
         assert pin.version
 
 
 def test_the_server_is_tested_with_the_versions_it_runs_with():
-    server = {str(pin.requirement) for pin in pins("server.txt")}
-    assert server <= {str(pin.requirement) for pin in pins("dev.txt")}
+    server = {str(pin.requirement) for pin in pins("requirements/server.txt")}
+    assert server <= {str(pin.requirement) for pin in pins("requirements/dev.txt")}
 
 
-def test_npm_packages_are_locked_by_hash_without_addresses():
-    asked_for = json.loads((ROOT / "tests/interop/package.json").read_text())
-    locked = json.loads((ROOT / "tests/interop/package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("folder", ["tests/interop", "bench/peer"])
+def test_npm_packages_are_locked_by_hash_without_addresses(folder):
+    asked_for = json.loads((ROOT / folder / "package.json").read_text())
+    locked = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     assert locked[""]["dependencies"] == asked_for["dependencies"]
     packages = {path: entry for path, entry in locked.items() if path}
     assert {path.rpartition("node_modules/")[2] for path in packages} >= set(asked_for["dependencies"])

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from authserver.model.users import User
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -69,10 +71,11 @@ class RefreshFamily:
 
 @dataclass(frozen=True, slots=True)
 class RefreshFacts:
-    """A family with its grant, as one read brings them."""
+    """A family with its grant and the grant's user, as one read brings them. No user: it was deleted meanwhile."""
 
     family: RefreshFamily
     grant: Grant
+    user: User | None
 
 
 @dataclass(frozen=True, slots=True)

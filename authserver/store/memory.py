@@ -129,6 +129,10 @@ class MemoryDirectory:
             self._passwords[pool, user.id] = password
 
     async def user(self, pool: str, user_id: str) -> User | None:
+        return self.look_up(pool, user_id)
+
+    def look_up(self, pool: str, user_id: str) -> User | None:
+        """For the Grants role, whose facts of a refresh hold the user too."""
         return self._users.get((pool, user_id))
 
     async def find_user(self, pool: str, identifier: str, by: Sequence[str]) -> User | None:
@@ -224,6 +228,7 @@ class MemoryDirectory:
 
 class MemoryGrants:
     def __init__(self) -> None:
+        self.user_of: Callable[[str, str], User | None] = lambda _pool, _user: None
         self._grants: dict[Key, Grant] = {}
         self._families: dict[Key, RefreshFamily] = {}
         self._codes: dict[Key, int] = {}
@@ -263,7 +268,9 @@ class MemoryGrants:
     async def refresh_facts(self, pool: str, family_id: str) -> RefreshFacts | None:
         family = self._families.get((pool, family_id))
         grant = self._grants.get((pool, family.grant_id)) if family is not None else None
-        return RefreshFacts(family, grant) if family is not None and grant is not None else None
+        if family is None or grant is None:
+            return None
+        return RefreshFacts(family, grant, self.user_of(pool, grant.user_id))
 
     async def rotate(self, pool: str, family_id: str, *, presented: str, successor: str, now: int) -> bool:
         facts = await self.refresh_facts(pool, family_id)
@@ -447,9 +454,11 @@ class MemoryCounters:
 def memory_stores(clock: Callable[[], float]) -> Stores:
     """All six roles over fresh memory. `clock` drives the expiry of what a real Redis would expire by itself."""
     grants = MemoryGrants()
+    directory = MemoryDirectory(grants.forget_user)
+    grants.user_of = directory.look_up
     return Stores(
         registry=MemoryRegistry(grants.forget_client),
-        directory=MemoryDirectory(grants.forget_user),
+        directory=directory,
         grants=grants,
         sessions=MemorySessions(clock),
         one_time=MemoryOneTime(clock),

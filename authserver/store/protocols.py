@@ -146,7 +146,9 @@ class Grants(Protocol):
         """
         ...
 
-    async def refresh_facts(self, pool: str, family_id: str) -> RefreshFacts | None: ...
+    async def refresh_facts(self, pool: str, family_id: str) -> RefreshFacts | None:
+        """The family, its grant and the user, in one read: all that judging and answering a refresh needs."""
+        ...
 
     async def rotate(self, pool: str, family_id: str, *, presented: str, successor: str, now: int) -> bool:
         """One atomic change: if `presented` is still the head and the grant is not revoked, make `successor` the head,

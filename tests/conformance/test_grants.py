@@ -22,6 +22,7 @@ from tests.conformance.sql_stores import (
     full_consent,
     full_family,
     full_grant,
+    full_pool,
     grant,
     on_sql,
 )
@@ -79,7 +80,7 @@ async def test_a_grant_id_is_used_once(grants: Grants) -> None:
     assert await grants.grant(POOL, "grant-1") == grant(POOL, "grant-1")
 
 
-async def test_grants_of_two_pools_never_meet(grants: Grants) -> None:
+async def test_grants_of_two_pools_never_meet(grants: Grants, elsewhere: Roles) -> None:
     await _with_family(grants, POOL)
     assert await grants.grant(OTHER, "grant-1") is None
     assert await grants.refresh_facts(OTHER, "family-1") is None
@@ -90,7 +91,8 @@ async def test_grants_of_two_pools_never_meet(grants: Grants) -> None:
     await _with_family(grants, OTHER)
     assert await grants.rotate(OTHER, "family-1", presented="head-0", successor="x", now=NOW) is True
     assert await grants.revoke_user(OTHER, "ada", NOW, END) == 1
-    assert await _facts(grants) == RefreshFacts(family(POOL, "grant-1"), grant(POOL, "grant-1"))
+    ada = await elsewhere.directory.user(POOL, "ada")
+    assert await _facts(grants) == RefreshFacts(family(POOL, "grant-1"), grant(POOL, "grant-1"), ada)
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -101,7 +103,9 @@ async def test_a_code_is_redeemed_once_with_its_family(grants: Grants, elsewhere
     assert list(default_fields(whole)) == []
     await grants.create_grant(POOL, full_grant(POOL, "grant-1"))
     assert await grants.redeem_code(POOL, "code", END, whole) is True
-    assert await elsewhere.grants.refresh_facts(POOL, whole.id) == RefreshFacts(whole, full_grant(POOL, "grant-1"))
+    user = await elsewhere.directory.user(POOL, full_grant(POOL, "grant-1").user_id)
+    facts = await elsewhere.grants.refresh_facts(POOL, whole.id)
+    assert facts == RefreshFacts(whole, full_grant(POOL, "grant-1"), user)
     assert await grants.redeem_code(POOL, "code", END, replace(whole, id="another")) is False
     assert await grants.refresh_facts(POOL, "another") is None
     assert await grants.redeem_code(POOL, "another code", END, replace(whole, id="another")) is True
@@ -418,3 +422,27 @@ async def test_a_code_whose_grant_is_gone_is_not_redeemed(grants: Grants) -> Non
     assert await grants.redeem_code(POOL, "code", END, family(POOL, "nobody")) is False
     await grants.create_grant(POOL, grant(POOL, "grant-1"))
     assert await grants.redeem_code(POOL, "code", END, family(POOL, "grant-1")) is True
+
+
+async def test_the_facts_of_a_refresh_hold_the_user_with_groups_in_order(grants: Grants, elsewhere: Roles) -> None:
+    directory = elsewhere.directory
+    await elsewhere.registry.put_pool(full_pool(POOL))
+    ada = await directory.user(POOL, "ada")
+    assert ada is not None
+    await _with_family(grants)
+    await directory.update_user(POOL, replace(ada, email="ada@example.org", groups=("zebras", "ants", "bees")))
+    facts = await _facts(grants)
+    assert facts.user == await directory.user(POOL, "ada")
+    assert facts.user is not None
+    assert facts.user.email == "ada@example.org"
+    assert facts.user.groups == ("zebras", "ants", "bees")
+
+
+async def test_a_disabled_user_is_seen_by_the_next_refresh(grants: Grants, elsewhere: Roles) -> None:
+    await _with_family(grants)
+    ada = await elsewhere.directory.user(POOL, "ada")
+    assert ada is not None
+    await elsewhere.directory.update_user(POOL, replace(ada, state="disabled"))
+    facts = await _facts(elsewhere.grants)
+    assert facts.user is not None
+    assert not facts.user.can_sign_in

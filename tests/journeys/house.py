@@ -6,7 +6,7 @@ import hashlib
 import html
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import httpx
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from structlog.testing import capture_logs
 
 from authserver import app as composition
 from authserver.app import Opened, build
@@ -178,6 +179,7 @@ class House:
     app: Any
     lifecycle: Lifecycle
     events: list[Event] = field(default_factory=list)
+    logs: list[Any] = field(default_factory=list)
 
     @property
     def stores(self) -> Stores:
@@ -266,11 +268,16 @@ async def _keys(opened: Opened, pool_id: str) -> None:
 
 @asynccontextmanager
 async def house(
-    *pools: Pool, clients: tuple[Client, ...] = CLIENTS, base_url: str = BASE, decorate: Any = lambda stores: stores
+    *pools: Pool,
+    clients: tuple[Client, ...] = CLIENTS,
+    base_url: str = BASE,
+    decorate: Any = lambda stores: stores,
+    talkative: bool = False,
 ) -> AsyncIterator[House]:
     """A server with the pools (one by default), clients, and the users ada and bob in the first.
 
-    `decorate` may stand something in front of the memory stores, such as a fault.
+    `decorate` may stand something in front of the memory stores, such as a fault. A `talkative` server logs as one that
+    serves does, every request included; else what it logs is in `House.logs`.
     """
     time = Time()
     random = SystemRandom()
@@ -312,8 +319,9 @@ async def house(
     lifecycle = Lifecycle()
     events: list[Event] = []
     with patch.object(composition, "Renderer", renderer):
-        app = build(opened, lifecycle, listeners=[events.append])
-    yield House(time, opened, app, lifecycle, events)
+        app = build(opened, lifecycle, listeners=[events.append], access_log=talkative)
+    with nullcontext([]) if talkative else capture_logs() as logs:
+        yield House(time, opened, app, lifecycle, events, logs)
     passwords.close()
 
 

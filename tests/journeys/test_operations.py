@@ -216,6 +216,8 @@ async def test_an_exception_that_nobody_foresaw_is_a_bare_error_with_an_id(fault
         for answer in (machine, await browser.authorize()):
             for word in ("canary", "Traceback", "KeyError", "directory", ".py"):
                 assert word not in answer.text
+        failures = [(line["event"], line["endpoint"]) for line in at.logs if line["log_level"] == "error"]
+        assert failures == [("failed", name) for name in ("userinfo", "login", "authorize", "authorize")]
         up(faults)
         assert (await browser.userinfo(token)).status_code == 200
 

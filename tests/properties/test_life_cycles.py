@@ -3,6 +3,7 @@
 The whole server runs in process on the memory stores; `lives.World` says what must come of each step. The clock is ours.
 """
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -23,7 +24,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from uvloop import new_event_loop
 
 from authserver.accounts.directory import Users
 from authserver.crypto.secrets import digest
@@ -106,7 +106,7 @@ class LifeCycles(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self.opening = house(PLACE, clients=CLIENTS)
         self.at: House = self.run(self.opening.__aenter__())
         self.at.opened.key_ring._signers = dict(SIGNERS)

@@ -2,22 +2,26 @@
 
 import contextlib
 import zlib
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from authserver.adapters.sql.database import Database
-from authserver.adapters.sql.directory_rows import password_values, user_of, user_values
-from authserver.adapters.sql.documents import Row
+from authserver.adapters.sql.directory_rows import (
+    GROUPED_USER,
+    RANK_AT,
+    WITH_GROUPS,
+    password_values,
+    user_values,
+    users_of,
+)
 from authserver.adapters.sql.prefix import starts_with
 from authserver.adapters.sql.tables import (
     group_memberships,
     known_devices,
     password_credentials,
     password_failures,
-    pool_groups,
     users,
 )
 from authserver.adapters.sql.upsert import insert, parameters
@@ -33,34 +37,8 @@ _NAME = sa.bindparam("name", type_=users.c.username_folded.type)
 _PAGE = sa.bindparam("page", type_=sa.Integer())
 _DEVICE = sa.bindparam("device", type_=known_devices.c.device.type)
 
-_USER_COLUMNS = (
-    users.c.pool,
-    users.c.id,
-    users.c.username,
-    users.c.email,
-    users.c.email_verified,
-    users.c.phone_number,
-    users.c.phone_number_verified,
-    users.c.attributes,
-    users.c.state,
-    users.c.created_at,
-    users.c.updated_at,
-)
-_ID_AT = 1
-
-# Columns of a user, then one of its groups with its precedence: as many rows as the user has groups, or one.
-_GROUP_AT, _PRECEDENCE_AT, _RANK_AT = range(len(_USER_COLUMNS), len(_USER_COLUMNS) + 3)
-_WITH_GROUPS = users.outerjoin(
-    group_memberships,
-    sa.and_(group_memberships.c.pool == users.c.pool, group_memberships.c.user_id == users.c.id),
-).outerjoin(
-    pool_groups,
-    sa.and_(pool_groups.c.pool == users.c.pool, pool_groups.c.name == group_memberships.c.group_name),
-)
-_GROUPED = (*_USER_COLUMNS, group_memberships.c.group_name, pool_groups.c.precedence)
-
 _IS_USER = sa.and_(users.c.pool == _POOL, users.c.id == _USER)
-_BY_ID = sa.select(*_GROUPED).select_from(_WITH_GROUPS).where(_IS_USER)
+_BY_ID = sa.select(*GROUPED_USER).select_from(WITH_GROUPS).where(_IS_USER)
 _EXISTING = sa.select(_POOL, _USER).where(sa.exists().where(_IS_USER))
 
 # In the order in which one kind of name wins over the next.
@@ -159,7 +137,7 @@ class SqlDirectory:
         await self._database.write(create)
 
     async def user(self, pool: str, user_id: str) -> User | None:
-        found = _users(await self._database.fetch(_BY_ID, {"pool": pool, "user_id": user_id}))
+        found = users_of(await self._database.fetch(_BY_ID, {"pool": pool, "user_id": user_id}))
         return found[0] if found else None
 
     async def find_user(self, pool: str, identifier: str, by: Sequence[str]) -> User | None:
@@ -171,7 +149,7 @@ class SqlDirectory:
         if statement is None:
             statement = self._find[kinds] = _finding(kinds)
         rows = await self._database.fetch(statement, {"pool": pool, "name": name})
-        found = _users(row for row in rows if row[_RANK_AT] == rows[0][_RANK_AT])
+        found = users_of(row for row in rows if row[RANK_AT] == rows[0][RANK_AT])
         return found[0] if len(found) == 1 else None
 
     async def users(
@@ -179,7 +157,7 @@ class SqlDirectory:
     ) -> list[User]:
         statement = _page(fold(after) if after is not None else None, fold(search) if search else "")
         page = {"pool": pool, "page": limit}
-        return await self._database.read(lambda connection: _users(connection.execute(statement, page)), [])
+        return await self._database.read(lambda connection: users_of(connection.execute(statement, page)), [])
 
     async def update_user(self, pool: str, user: User) -> None:
         row = user_values(pool, user)
@@ -244,17 +222,6 @@ def _memberships(pool: str, user: User) -> list[dict[str, str]]:
     return [{"pool": pool, "user_id": user.id, "group_name": group} for group in dict.fromkeys(user.groups)]
 
 
-def _users(rows: Iterable[Row]) -> list[User]:
-    """Users of rows that stand together user by user, with their groups in order of precedence, then name."""
-    found = []
-    for _, group in groupby(rows, lambda row: row[_ID_AT]):
-        of_user = list(group)
-        named = [(row[_PRECEDENCE_AT], row[_GROUP_AT]) for row in of_user if row[_GROUP_AT] is not None]
-        named.sort(key=lambda each: (each[0] is None, each[0] or 0, each[1]))
-        found.append(user_of(of_user[0][: len(_USER_COLUMNS)], tuple(name for _, name in named)))
-    return found
-
-
 def _finding(kinds: Sequence[str]) -> sa.Select[Any]:
     """Users by a name of any of the kinds, best kind first: one statement, so that a name found by the last kind takes
     no longer than one found by the first.
@@ -272,8 +239,8 @@ def _finding(kinds: Sequence[str]) -> sa.Select[Any]:
         .subquery()
     )
     return (
-        sa.select(*_GROUPED, candidates.c.rank)
-        .select_from(_WITH_GROUPS.join(candidates, candidates.c.id == users.c.id))
+        sa.select(*GROUPED_USER, candidates.c.rank)
+        .select_from(WITH_GROUPS.join(candidates, candidates.c.id == users.c.id))
         .where(users.c.pool == _POOL)
         .order_by(candidates.c.rank, users.c.id)
     )
@@ -289,8 +256,8 @@ def _page(after: str | None, prefix: str) -> sa.Select[Any]:
     ]
     found = sa.union(*(sa.select(page) for page in pages)).order_by(name.name).limit(_PAGE).subquery()
     return (
-        sa.select(*_GROUPED)
-        .select_from(_WITH_GROUPS.join(found, found.c.id == users.c.id))
+        sa.select(*GROUPED_USER)
+        .select_from(WITH_GROUPS.join(found, found.c.id == users.c.id))
         .where(users.c.pool == _POOL)
         .order_by(name, users.c.id)
     )

@@ -1,8 +1,40 @@
 """Rows of the Directory: users and their passwords."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
+import sqlalchemy as sa
+
 from authserver.adapters.sql.columns import FOLDED_LENGTH
 from authserver.adapters.sql.documents import Row, Values, from_json, to_json
+from authserver.adapters.sql.tables import group_memberships, pool_groups, users
 from authserver.model.users import PasswordCredential, User, fold
+
+_USER_COLUMNS = (
+    users.c.pool,
+    users.c.id,
+    users.c.username,
+    users.c.email,
+    users.c.email_verified,
+    users.c.phone_number,
+    users.c.phone_number_verified,
+    users.c.attributes,
+    users.c.state,
+    users.c.created_at,
+    users.c.updated_at,
+)
+_ID_AT = 1
+
+# Columns of a user, then one of its groups with its precedence: as many rows as the user has groups, or one.
+_GROUP_AT, _PRECEDENCE_AT, RANK_AT = range(len(_USER_COLUMNS), len(_USER_COLUMNS) + 3)
+WITH_GROUPS = users.outerjoin(
+    group_memberships,
+    sa.and_(group_memberships.c.pool == users.c.pool, group_memberships.c.user_id == users.c.id),
+).outerjoin(
+    pool_groups,
+    sa.and_(pool_groups.c.pool == users.c.pool, pool_groups.c.name == group_memberships.c.group_name),
+)
+GROUPED_USER = (*_USER_COLUMNS, group_memberships.c.group_name, pool_groups.c.precedence)
 
 
 def _folded(name: object) -> str | None:
@@ -59,6 +91,17 @@ def user_of(row: Row, groups: tuple[str, ...]) -> User:
         created_at=created_at,
         updated_at=updated_at,
     )
+
+
+def users_of(rows: Iterable[Row]) -> list[User]:
+    """Users of rows that stand together user by user, with their groups in order of precedence, then name."""
+    found = []
+    for _, group in groupby(rows, lambda row: row[_ID_AT]):
+        of_user = list(group)
+        named = [(row[_PRECEDENCE_AT], row[_GROUP_AT]) for row in of_user if row[_GROUP_AT] is not None]
+        named.sort(key=lambda each: (each[0] is None, each[0] or 0, each[1]))
+        found.append(user_of(of_user[0][: len(_USER_COLUMNS)], tuple(name for _, name in named)))
+    return found
 
 
 def password_values(pool: str, credential: PasswordCredential) -> Values:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from authserver.adapters.sql.database import Database
+from authserver.adapters.sql.directory_rows import GROUPED_USER, WITH_GROUPS, users_of
 from authserver.adapters.sql.grants_purge import purge
 from authserver.adapters.sql.grants_rows import (
     FAMILY_WIDTH,
@@ -21,7 +22,7 @@ from authserver.adapters.sql.grants_rows import (
     revocation_of,
 )
 from authserver.adapters.sql.statement import Step
-from authserver.adapters.sql.tables import consents, grants, refresh_families, revocations, used_codes
+from authserver.adapters.sql.tables import consents, grants, refresh_families, revocations, used_codes, users
 from authserver.adapters.sql.upsert import insert, insert_or_replace, parameters
 from authserver.errors import NotFound
 from authserver.model.grants import Consent, Grant, RefreshFacts, RefreshFamily, Revocation
@@ -38,8 +39,12 @@ _FAMILY_OF_GRANT = sa.and_(grants.c.pool == refresh_families.c.pool, grants.c.id
 _ADD_GRANT = sa.insert(grants)
 _GRANT = sa.select(*_GRANT_COLUMNS).where(grants.c.pool == _POOL, grants.c.id == _ID)
 _REFRESH_FACTS = (
-    sa.select(*refresh_families.c, *_GRANT_COLUMNS)
-    .join(grants, _FAMILY_OF_GRANT)
+    sa.select(*refresh_families.c, *_GRANT_COLUMNS, *GROUPED_USER)
+    .select_from(
+        refresh_families.join(grants, _FAMILY_OF_GRANT).outerjoin(
+            WITH_GROUPS, sa.and_(users.c.pool == grants.c.pool, users.c.id == grants.c.user_id)
+        )
+    )
     .where(refresh_families.c.pool == _POOL, refresh_families.c.id == _ID)
 )
 _ROTATE = (
@@ -121,7 +126,12 @@ class SqlGrants:
         if not rows:
             return None
         row = rows[0]
-        return RefreshFacts(family_of(row[:FAMILY_WIDTH]), grant_of(row[FAMILY_WIDTH:]))
+        user_at = FAMILY_WIDTH + len(_GRANT_COLUMNS)
+        # One row for each group of the user, or one row; without a user the columns of one are all empty.
+        found = users_of([each[user_at:] for each in rows]) if row[user_at] is not None else ()
+        return RefreshFacts(
+            family_of(row[:FAMILY_WIDTH]), grant_of(row[FAMILY_WIDTH:user_at]), found[0] if found else None
+        )
 
     async def rotate(self, pool: str, family_id: str, *, presented: str, successor: str, now: int) -> bool:
         values = {"pool": pool, "id": family_id, "presented": presented, "successor": successor, "now": now}

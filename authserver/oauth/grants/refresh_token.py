@@ -25,7 +25,7 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     text = request.form.get("refresh_token")
     presented = refresh.parse_token(issuer.refresh_keys, text) if text is not None else None
     stored = await stores.grants.refresh_facts(pool.id, presented.family_id) if presented is not None else None
-    user = await stores.directory.user(pool.id, stored.grant.user_id) if stored is not None else None
+    user = stored.user if stored is not None else None
 
     # judge
     facts = request.facts()
