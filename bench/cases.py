@@ -9,6 +9,7 @@ from functools import partial
 
 import contenders
 from contenders import Gun, Make
+from load import Contender
 from targets import Target
 
 
@@ -40,7 +41,7 @@ class Case:
             if name in targets or role == "bare"
         }
 
-    def _contender(self, gun: Gun, role: str, target: Target | None) -> tuple[contenders.Contender, int]:
+    def _contender(self, gun: Gun, role: str, target: Target | None) -> tuple[Contender, int]:
         if target is None:
             return contenders.bare_argon2id(gun.cores, role)
         match self.kind:

@@ -203,7 +203,7 @@ def bare_argon2id(cores: Cores, role: str) -> tuple[Contender, int]:
     """Argon2id alone, without a server."""
 
     def shoot(seconds: int) -> Counted:
-        command = ["taskset", "--cpu-list", str(cores.server), sys.executable, HERE / "in_process.py", "argon2id"]
+        command = ["taskset", "--cpu-list", str(cores.server), sys.executable, str(HERE / "in_process.py"), "argon2id"]
         told = json.loads(run_tool("in_process.py", [*command, str(seconds * LONGER)], environment=clean_environment()))
         return Counted(told["rate"], told["requests"], 0)
 

@@ -92,7 +92,7 @@ def _pip() -> str | None:
     if _fresh(stamp, lock):
         return None
     print("python-multipart, for the Starlette floor: bench/requirements.txt", flush=True)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "install"]
+    pip: list[str] = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "install"]
     if subprocess.run(
         [*pip, "--require-hashes", "--no-deps", "--upgrade", "--target", PACKAGES, "-r", lock]
     ).returncode:

@@ -59,7 +59,7 @@ class Redis(asyncio.Protocol):
         answer: asyncio.Future[Any] = self._loop.create_future()
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(hiredis.pack_command(command))  # type: ignore[attr-defined]  # missing in its stubs
+        self._outgoing.append(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stubs know tuples of one
         self._waiting.append(answer)
         return answer
 

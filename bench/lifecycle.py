@@ -17,7 +17,9 @@ SETTLE = 2.0
 
 def lifecycle(scratch: Scratch, times: int) -> dict[str, object]:
     """Seconds of `times` starts in fresh folders and in used ones, seconds to end, and memory in MiB."""
-    fresh, again, ends = [], [], []
+    fresh: list[float] = []
+    again: list[float] = []
+    ends: list[float] = []
     memory: dict[str, object] = {}
     for number in range(times):
         settings, port = scratch.settings(f"start{number}")
@@ -40,7 +42,7 @@ def _memory(child: Child, settings: Path, data_dir: Path) -> dict[str, object]:
     server, store = Memory.of(child.pid), Memory.of(valkey)
     with redis.Redis(unix_socket_path=path) as client:
         used = _used(client)
-        command = [sys.executable, HERE / "seed.py", settings, "sessions", str(SESSIONS)]
+        command = [sys.executable, str(HERE / "seed.py"), str(settings), "sessions", str(SESSIONS)]
         run_tool("seed.py", command, environment=clean_environment())
         time.sleep(SETTLE)
         grown = _used(client) - used

@@ -29,7 +29,7 @@ class Counted:
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One run. `cpu` is in microseconds of the server process a request; `load_busy` the share of the load's core that
-    was in use; `disturbed` says by what, if it was.
+    was in use, `foreign` the shares of both cores that others used; `disturbed` says by what, if it was.
     """
 
     rate: float
@@ -40,6 +40,7 @@ class Shot:
     cpu: float | None
     load_busy: float | None
     calibration: tuple[float, float]
+    foreign: tuple[float, float] | None
     disturbed: str | None
 
 
@@ -136,10 +137,11 @@ class Range:
             for name, now, best in zip(("server's", "load's"), calibration, self.best, strict=True)
             if now < best * SLOW
         ]
-        if watch is not None:
+        foreign = watch.foreign() if watch is not None else None
+        if foreign is not None:
             why += [
                 f"others used {share:.0%} of the {name} core"
-                for name, share, limit in zip(("server's", "load's"), watch.foreign(), FOREIGN, strict=True)
+                for name, share, limit in zip(("server's", "load's"), foreign, FOREIGN, strict=True)
                 if share > limit
             ]
         return Shot(
@@ -151,5 +153,6 @@ class Range:
             cpu=cpu,
             load_busy=watch.load_busy() if watch is not None else None,
             calibration=calibration,
+            foreign=foreign,
             disturbed="; ".join(why) or None,
         )

@@ -114,10 +114,9 @@ class Child:
         self.name = name
         self._log = log
         pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
-        as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
         self.began = time.perf_counter()
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [*pinned, *(str(part) for part in command)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -125,7 +124,9 @@ class Child:
                 env=dict(environment) if environment is not None else clean_environment(),
                 cwd=cwd,
                 start_new_session=True,  # Ctrl-C is for us: we end our processes in order
-                **as_user,  # type: ignore[arg-type]  # a mapping of its own types
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
         self.pid = self._process.pid
 

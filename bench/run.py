@@ -101,7 +101,14 @@ class Bench:
     def _validation(self) -> dict[str, Any]:
         self.say("validate_access_token, beside bare cryptography and PyJWT ...")
         rounds, seconds = (1, 0.3) if self.options.quick else (self.options.rounds, 0.8)
-        command = ["taskset", "--cpu-list", str(self.cores.server), sys.executable, HERE / "in_process.py", "validate"]
+        command = [
+            "taskset",
+            "--cpu-list",
+            str(self.cores.server),
+            sys.executable,
+            str(HERE / "in_process.py"),
+            "validate",
+        ]
         told = run_tool("in_process.py", [*command, str(rounds), str(seconds)], environment=clean_environment())
         found: dict[str, Any] = json.loads(told)
         return found
@@ -124,7 +131,7 @@ class Bench:
             kept = self._case(case, gun, targets, place, patience)
             result["cases"].append(kept)
             self.say(" " + self._line(kept))
-        result["rss_after_load"] = Memory.of(targets["ours"].child.pid).rss if "ours" in targets else None
+        result["rss_after_load"] = Memory.of(targets["ours"].child.pid).rss if self.options.whole else None
 
     def _targets(self, scratch: Scratch, stack: ExitStack, wanted: set[str]) -> tuple[dict[str, Target], list[int]]:
         """Every server that a case needs and that there is, and the pids of their stores."""

@@ -57,7 +57,7 @@ class Target:
 
 
 def _run_seed(settings: Path, *arguments: str | int) -> list[str]:
-    command = [sys.executable, HERE / "seed.py", settings, *(str(a) for a in arguments)]
+    command = [sys.executable, str(HERE / "seed.py"), str(settings), *(str(argument) for argument in arguments)]
     return run_tool("seed.py", command, environment=clean_environment(), timeout=300).splitlines()
 
 

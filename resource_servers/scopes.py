@@ -8,7 +8,7 @@ slashes, and a name, which may not.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from resource_servers.errors import InsufficientScope
 
@@ -71,8 +71,8 @@ def has_scope(granted: Granted | Iterable[str], scope: str) -> bool:
     """Whether `scope` is granted, by a token or in a collection of scopes. A scope string must be parsed first."""
     if isinstance(granted, str):
         raise TypeError("parse the scope string first: a piece of a text is not a scope")
-    scopes: Iterable[str] = getattr(granted, "scopes", granted)
-    return scope in scopes
+    either: Any = granted  # a token is itself a tuple, so whether it has scopes is asked first
+    return scope in frozenset(getattr(either, "scopes", either))
 
 
 @dataclass(frozen=True, slots=True)

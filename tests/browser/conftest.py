@@ -64,7 +64,9 @@ def command(server: DevServer) -> Command:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=chromium_arguments())
+        # A GPU process of its own costs a third of the time, and there is no GPU.
+        arguments = [*chromium_arguments(), "--in-process-gpu"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
         expect.set_options(timeout=_PATIENCE)
         yield browser
         browser.close()

@@ -50,8 +50,8 @@ class Person:
             self.complaints.append(f"console: {said.text}")
 
     def _see_failure(self, request: Request) -> None:
-        if request.failure == "net::ERR_ABORTED" and request.resource_type == "image":
-            return  # a page that was left before its icon had come
+        if request.failure == "net::ERR_ABORTED" and request.url.endswith(".svg"):
+            return  # a page was left before its icon had come
         self.complaints.append(f"failed: {request.method} {request.url} {request.failure}")
 
     def _see(self, response: Response) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.client_app import ClientApp, Site
-from tests.browser.conftest import Arrive, Command
+from tests.browser.client_app import ClientApp
+from tests.browser.conftest import Arrive
 from tests.browser.person import Person
 
 # Where the lines of the heading end: the text of each line box.

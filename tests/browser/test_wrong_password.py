@@ -61,6 +61,7 @@ def test_after_ten_wrong_passwords_there_is_a_pause_and_then_the_right_one_works
     person.axe()
 
     expect(tab.get_by_text("You can try again now.")).to_be_visible()
+    expect(tab.get_by_text(re.compile("Try again in"))).to_be_hidden()
     person.picture("password-pause-over")
     person.prove(PASSWORD)
     person.is_logged_in_as("carol")

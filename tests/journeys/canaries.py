@@ -52,9 +52,11 @@ async def journey() -> dict[str, Any]:
         asked = {"state": found["state"], "nonce": found["nonce"], "login_hint": found["hint"]}
         page = await browser.login_page(**asked)
         found["sign-in form"] = hidden(page)["csrf"]
-        await browser.submit(page, step="identifier", username=found["password typed as a name"])
-        await browser.submit(page, step="password", password=found["wrong password"])
         await browser.submit(page, step="identifier", username="ada", csrf=found["invented csrf"])
+        page = await browser.open(
+            await browser.submit(page, step="identifier", username=found["password typed as a name"])
+        )
+        await browser.submit(page, step="password", password=found["wrong password"])
         answer = await browser.sign_in(**asked)
         found["code"] = answered(answer)["code"]
         first = (await browser.redeem(found["code"])).json()
@@ -85,15 +87,15 @@ async def journey() -> dict[str, Any]:
         found["password form"] = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
         # Every local variable on the way to a fault is a secret here.
         for fault in (StoreUnavailable(detail="no connection"), RuntimeError("broken")):
-            code = await browser.code()
-            found[f"code before {fault!r}"] = code
+            code, live = await browser.code(), await browser.tokens()
+            found |= {f"code before {fault!r}": code, f"token before {fault!r}": live["access_token"]}
             for failing in faults.values():
                 failing.fault = fault
             for broken in (
                 await browser.submit(page, step="password", password=PASSWORD),
                 await browser.redeem(code),
-                await browser.refresh(second["refresh_token"]),
-                await browser.userinfo(first["access_token"]),
+                await browser.refresh(live["refresh_token"]),
+                await browser.userinfo(live["access_token"]),
             ):
                 assert broken.status_code >= 500, broken.text
                 if broken.status_code == 500:
@@ -106,4 +108,4 @@ async def journey() -> dict[str, Any]:
 
 if __name__ == "__main__":
     configure(sys.argv[1], "debug")
-    print(json.dumps(asyncio.run(journey(), debug=True)))
+    print(json.dumps(asyncio.run(journey())))

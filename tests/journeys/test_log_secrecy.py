@@ -1,5 +1,6 @@
 """Nothing secret reaches the log (S25): canaries planted through a whole journey, the log at its most talkative."""
 
+import functools
 import json
 import os
 import subprocess
@@ -11,12 +12,13 @@ from tests.journeys.house import ADA, each
 ROOT = Path(__file__).parents[2]
 
 
+@functools.cache
 def run(form: str) -> tuple[dict[str, str], list[str], str]:
     """The journey in a process of its own, since logging is set up once for a process: secrets, failed ids, log."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.canaries", form],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", "PYTHONASYNCIODEBUG": "1"},
+        env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -429,13 +428,14 @@ async def test_a_header_cannot_be_split(text: str) -> None:
         Protect(hello, VALIDATOR, resource_metadata=text)
 
 
-def all_refusals(base: type[Refused] = Refused) -> Iterator[type[Refused]]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from all_refusals(kind)
+REFUSALS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, Refused) and kind is not Refused
+]
 
 
-@pytest.mark.parametrize("kind", sorted(set(all_refusals()), key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", REFUSALS)
 async def test_every_refusal_has_a_wire_form(kind: type[Refused]) -> None:
     made: dict[type[Refused], Refused] = {
         errors.UnknownKey: errors.UnknownKey('"evil\r\n'),
