@@ -78,14 +78,17 @@ def database_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_redis_url(settings: Settings) -> AsyncIterator[str]:
-    """The configured Redis, or the embedded Valkey: joined if it runs, else owned until the end."""
+async def open_redis_url(settings: Settings, *, serving: bool = False) -> AsyncIterator[str]:
+    """The configured Redis, or the embedded Valkey: joined if it runs, else owned until the end.
+
+    Whoever serves must own it, since it ends with its owner. Raises StoreUnavailable.
+    """
     if settings.redis_url is not None:
         yield settings.redis_url
         return
     from authserver.adapters.valkey import EmbeddedValkey
 
-    async with EmbeddedValkey.open(settings.data_dir) as valkey:
+    async with EmbeddedValkey.open(settings.data_dir, own=serving) as valkey:
         yield valkey.url
 
 
@@ -112,14 +115,15 @@ async def open_stores(
     Args:
         redis_url: where Redis is, if the caller opened it already.
         prepared: the caller has migrated the database.
-        serving: a heartbeat will be started, so registry readings may be trusted between its beats.
+        serving: this process stays. It owns the embedded Valkey, if that is used; and a heartbeat will be started, so
+            registry readings may be trusted between its beats.
     """
     from authserver.adapters.redis import open_redis
     from authserver.adapters.sql.stores import open_sql
 
     async with AsyncExitStack() as stack:
         if redis_url is None:
-            redis_url = await stack.enter_async_context(open_redis_url(settings))
+            redis_url = await stack.enter_async_context(open_redis_url(settings, serving=serving))
         if not prepared:
             await migrate(settings)
         master = load_or_create_master_key(settings, random)

@@ -4,6 +4,7 @@ Endpoints below a pool are found by one dictionary look-up; everything else is S
 security headers; nothing unexpected leaves but a bare server error with an id that the log also has.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from authserver.effects import Random
-from authserver.errors import Refusal, Unexpected
+from authserver.errors import Busy, Refusal, Unexpected
 from authserver.logs import request_id
 from authserver.metrics import Metrics
 from authserver.services import Endpoint, Services
@@ -114,6 +115,11 @@ class Gate:
             return answer
         except Gone:
             return None
+        except asyncio.CancelledError:
+            if not self._lifecycle.draining:
+                raise
+            # The time to finish is over: who waits hears of it, rather than that something went wrong.
+            return endpoint.refuse(services, request, issuer, Busy(detail="stopped"))
         except Exception:
             log.exception("failed", endpoint=endpoint.name)
             return endpoint.refuse(services, request, issuer, Unexpected())

@@ -79,5 +79,5 @@ CASES = (
     Case("code-rs256", "code exchange RS256, SQLite", "code", _PEER, "RS256", quick=False),
     Case("refresh-rs256", "refresh RS256, SQLite", "refresh", _PEER, "RS256", quick=False),
     Case("userinfo", "userinfo with a JWT", "userinfo", _PEER, asked=0.55, goal=0.7),
-    Case("login", "password login, whole", "login", _LOGIN, asked=0.85, floor="bare"),
+    Case("login", "password login, whole (F: bare Argon2id)", "login", _LOGIN, asked=0.85, floor="bare"),
 )

@@ -50,6 +50,10 @@ def gather(*, peer: bool, postgres: bool) -> Equipment:
 
     wrk, binaries = found("wrk"), found("PostgreSQL") if postgres else None
     node = _node_folder()
+    if peer and node is None:
+        missing.append(
+            "no oidc-provider beside us: pip install --require-hashes -r requirements/dev.txt brings its Node"
+        )
     return Equipment(
         wrk=str(wrk) if wrk is not None else None,
         postgres=Path(str(binaries)) if binaries is not None else None,
@@ -80,7 +84,7 @@ def _npm(node: Path) -> str | None:
     print("npm packages: bench/peer/package-lock.json", flush=True)
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     environment = {**os.environ, "PATH": f"{node / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    command = [node / "bin" / "node", npm, "ci", "--silent"]
+    command = [str(node / "bin" / "node"), str(npm), "ci", "--silent"]
     if subprocess.run(command, cwd=PEER, env=environment).returncode:
         return "no oidc-provider beside us: npm could not install the packages of bench/peer"
     _done(stamp, lock)

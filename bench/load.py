@@ -28,7 +28,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One run. `cpu` is in microseconds of the server process a request; `load_busy` the share of the load's core that
+    """One run. `cpu` is in microseconds of the server process a request; `load_busy` the share of its core that the load
     was in use, `foreign` the shares of both cores that others used; `disturbed` says by what, if it was.
     """
 

@@ -133,7 +133,7 @@ class Usage:
 
 
 class Watch:
-    """Says of a stretch of time how much of the two cores others used, and how busy the load's core was.
+    """Says of a stretch of time how much of the two cores others used, and how busy the load was.
 
     Args:
         servers: pids on the server's core.
@@ -165,9 +165,9 @@ class Watch:
         return shares[0], shares[1]
 
     def load_busy(self) -> float:
-        """The share of the load's core that was in use."""
+        """The share of the load's core that wrk, the stores and this process used."""
         now, before = self._usage(), self._before
-        return (now.cores[1] - before.cores[1]) / (now.at - before.at)
+        return (now.ours[1] - before.ours[1]) / (now.at - before.at)
 
 
 def facts() -> dict[str, object]:

@@ -23,8 +23,8 @@ Result = Mapping[str, Any]
 IDLE_LIMIT, START_LIMIT = 150.0, 2.0
 """MiB with the Valkey; seconds to the first answer."""
 VALIDATION_ASKED = 0.7
-FULL = 0.95
-"""A load core busier than that was the limit itself."""
+FULL = 0.9
+"""A load that uses more than that of its core was the limit itself."""
 
 
 def rates(result: Result) -> list[str]:

@@ -126,7 +126,7 @@ class Bench:
         for number, case in enumerate(cases, 1):
             if "ours" not in case.make(gun, targets):
                 continue
-            self.say(f"[{number}/{len(cases)}] {case.title:<34}", end="")
+            self.say(f"[{number}/{len(cases)}] {case.title:<44}", end="")
             patience = self.began + self.options.minutes * 60 * number / len(cases)
             kept = self._case(case, gun, targets, place, patience)
             result["cases"].append(kept)

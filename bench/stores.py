@@ -63,7 +63,16 @@ class Postgres:
         return f"postgresql://{PG_USER}@/{name}?host={self._folder}"
 
     def _sql(self, statement: str) -> str:
-        command = [self._binaries / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self._folder, "-U", PG_USER]
+        command = [
+            str(self._binaries / "psql"),
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            str(self._folder),
+            "-U",
+            PG_USER,
+        ]
         return run_tool("psql", [*command, "-d", "postgres", "-c", statement], environment=clean_environment())
 
     def version(self) -> str:

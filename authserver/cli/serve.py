@@ -58,15 +58,21 @@ async def _with_workers(settings: Settings, sock: socket.socket) -> None:
     """The parent owns the embedded store and migrates before any worker starts (DESIGN 2)."""
     folder = settings.data_dir / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
-    async with open_redis_url(settings) as redis_url:
+    async with open_redis_url(settings, serving=True) as redis_url:
         await migrate(settings)
         folder.mkdir(mode=0o700, parents=True)
         async with open_stores(settings, system_clock, SystemRandom(), redis_url=redis_url, prepared=True) as opened:
             await apply_pool_files(settings, opened)
         stopping = stop_event()
-        orders = [Order(settings, redis_url, sock.fileno(), folder, n) for n in range(settings.workers)]
+        orders = [Order(settings, redis_url, sock.fileno(), folder, n, os.getpid()) for n in range(settings.workers)]
         with metrics_page(settings, lambda: exposition(read_snapshots(folder))):
-            await asyncio.gather(*(_keep(order, stopping) for order in orders))
+            await asyncio.gather(_let_go(sock, stopping), *(_keep(order, stopping) for order in orders))
+
+
+async def _let_go(sock: socket.socket, stopping: asyncio.Event) -> None:
+    """Leave the listening socket to the workers: once they close it, callers are refused instead of left waiting."""
+    await stopping.wait()
+    sock.close()
 
 
 async def _keep(order: Order, stopping: asyncio.Event) -> None:

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from authserver.app import build, open_stores, running
 from authserver.effects import SystemRandom, system_clock
 from authserver.gate import Lifecycle
@@ -15,6 +17,8 @@ from authserver.logs import configure
 from authserver.metrics import Metrics
 from authserver.serving import run, serving, until_stopped
 from authserver.settings import Settings
+
+log = structlog.get_logger("server")
 
 NOTICE = 0.2
 """Seconds between `/readyz` turning and the socket closing."""
@@ -29,6 +33,7 @@ class Order:
     socket: int
     metrics_folder: Path
     number: int
+    parent: int
 
 
 async def work(order: Order) -> None:
@@ -42,7 +47,7 @@ async def work(order: Order) -> None:
         running(opened),
     ):
         sock = socket.socket(fileno=order.socket)
-        noting = asyncio.create_task(_note_metrics(opened.metrics, order.metrics_folder))
+        noting = asyncio.create_task(_note_metrics(opened.metrics, order))
         try:
             async with serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
                 sys.stdout.write("ready\n")
@@ -53,12 +58,14 @@ async def work(order: Order) -> None:
             opened.metrics.write(order.metrics_folder)
 
 
-async def _note_metrics(metrics: Metrics, folder: Path) -> None:
-    parent = os.getppid()
+async def _note_metrics(metrics: Metrics, order: Order) -> None:
     while True:
-        metrics.write(folder)
+        try:
+            metrics.write(order.metrics_folder)
+        except OSError as error:  # a full disk must not keep the process from noticing the end of its parent
+            log.warning("the metrics could not be noted", error=str(error))
         await asyncio.sleep(1)
-        if os.getppid() != parent:
+        if os.getppid() != order.parent:
             os._exit(1)  # the parent died and the stores die with it; whoever supervises starts us all anew
 
 

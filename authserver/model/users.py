@@ -45,10 +45,19 @@ class PasswordCredential:
 
 
 def fold(identifier: str) -> str:
-    """The canonical form under which sign-in names are unique and looked up.
+    """The canonical form under which sign-in names are unique and looked up. Folding it again changes nothing.
 
     NFKC with case folding, without surrounding space, so that look-alikes made of compatibility characters are one
     identity (security reference W22). Zero-width and other format characters are dropped.
     """
-    text = unicodedata.normalize("NFKC", identifier.strip()).casefold()
-    return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    folded = _fold_once(identifier)
+    # What one step brings to light another may still change: a space behind a zero-width one, an accent that now has
+    # its letter beside it.
+    while (again := _fold_once(folded)) != folded:
+        folded = again
+    return folded
+
+
+def _fold_once(text: str) -> str:
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(c for c in text if unicodedata.category(c) != "Cf").strip()

@@ -13,6 +13,11 @@ from authserver.store import Grants
 OVERLAP = 10
 """Seconds read again at each look, since transactions become visible out of order."""
 
+LATE = 3600
+"""Seconds that an entry stays beyond the longest life of a token: a code that was not redeemed yet (10 min at most), or
+a request judged just before, still brings a token of what is revoked.
+"""
+
 HORIZON = 2 * 24 * 3600
 """Seconds: older entries cannot concern a token that still lives."""
 
@@ -61,21 +66,23 @@ class Revocations:
     async def revoke_grant(self, pool: str, grant_id: str, life: int) -> bool:
         """End a grant and every token of it. `life`: seconds that an access token of it may still live."""
         now = int(self._clock())
-        revoked = await self._grants.revoke_grant(pool, grant_id, now, now + life)
-        await self._note(Revocation(pool, "grant", grant_id, now, now + life))
+        until = now + life + LATE
+        revoked = await self._grants.revoke_grant(pool, grant_id, now, until)
+        await self._note(Revocation(pool, "grant", grant_id, now, until))
         return revoked
 
     async def revoke_session(self, pool: str, sid: str, life: int) -> int:
         """End the grants of a session but those for offline use, and its access tokens."""
         now = int(self._clock())
-        count = await self._grants.revoke_session(pool, sid, now, now + life)
-        await self._note(Revocation(pool, "session", sid, now, now + life))
+        until = now + life + LATE
+        count = await self._grants.revoke_session(pool, sid, now, until)
+        await self._note(Revocation(pool, "session", sid, now, until))
         return count
 
     async def revoke_user(self, pool: str, user_id: str, life: int) -> int:
         """End every grant of a user."""
         now = int(self._clock())
-        count = await self._grants.revoke_user(pool, user_id, now, now + life)
+        count = await self._grants.revoke_user(pool, user_id, now, now + life + LATE)
         await self.follow()
         if self._hint is not None:
             await self._hint()

@@ -27,6 +27,7 @@ Arrive = Callable[..., Person]
 Command = Callable[..., str]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All in one process, and so with one server and one browser."""
     for item in items:

@@ -50,8 +50,8 @@ class Person:
             self.complaints.append(f"console: {said.text}")
 
     def _see_failure(self, request: Request) -> None:
-        if request.failure == "net::ERR_ABORTED" and request.url.endswith(".svg"):
-            return  # a page was left before its icon had come
+        if request.failure == "net::ERR_ABORTED" and not request.is_navigation_request():
+            return  # a page was left before its style or its icon had come
         self.complaints.append(f"failed: {request.method} {request.url} {request.failure}")
 
     def _see(self, response: Response) -> None:
@@ -73,7 +73,7 @@ class Person:
 
     def content(self) -> None:
         """Nothing was complained of but what was meant."""
-        assert self.complaints == []
+        assert not self.complaints, self.complaints
         self.refused()
 
     # -------------------------------------------------------------------------------------- what a person does
@@ -88,7 +88,8 @@ class Person:
             tab.goto(f"{self.server.app_url}/login?{query}")
         else:
             tab.goto(self.server.app_url)
-            tab.click("#log-in")
+            with tab.expect_navigation():
+                tab.click("#log-in")
         return tab
 
     def identify(self, username: str, tab: Page | None = None) -> None:
@@ -123,13 +124,16 @@ class Person:
         """axe finds nothing serious or critical on the page as it is."""
         tab = tab or self.tab
         tab.evaluate(AXE_SCRIPT)
-        assert tab.evaluate(_AXE) == [], tab.url
+        found = tab.evaluate(_AXE)
+        assert not found, (tab.url, found)
 
     def fits(self, width: int, tab: Page | None = None) -> None:
         """Nothing of the page sticks out of a window of this width."""
         tab = tab or self.tab
-        assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width], tab.url
-        assert tab.evaluate(_STICKING_OUT) == [], tab.url
+        widths = tab.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+        assert widths == [width, width], (tab.url, widths)
+        found = tab.evaluate(_STICKING_OUT)
+        assert not found, (tab.url, found)
 
     def cookie(self, name: str) -> dict[str, Any] | None:
         """One of the server's cookies by the end of its name."""

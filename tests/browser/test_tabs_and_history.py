@@ -83,6 +83,7 @@ def test_back_after_the_end_says_so_and_leads_on_to_the_app(person: Person):
 def test_a_reload_of_any_step_shows_it_again(person: Person):
     tab = person.start()
     for step in ("#username", "#change-identifier"):
+        expect(tab.locator(step)).to_be_visible()
         with tab.expect_request("**/login?signin=*") as reloaded:
             tab.reload()
         assert reloaded.value.method == "GET", "nothing is sent twice"

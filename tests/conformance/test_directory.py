@@ -278,7 +278,16 @@ def _names(users: Sequence[User]) -> list[str]:
 
 async def test_users_are_listed_by_folded_username(directory: Directory) -> None:
     await _people(directory)
-    assert _names(await directory.users(POOL)) == ["Anna", "ben%2", "ben_1", "BENx1", "beo", "zoe", "Émile", "\U0010ffffz"]
+    assert _names(await directory.users(POOL)) == [
+        "Anna",
+        "ben%2",
+        "ben_1",
+        "BENx1",
+        "beo",
+        "zoe",
+        "Émile",
+        "\U0010ffffz",
+    ]
 
 
 async def test_pages_follow_one_another(directory: Directory) -> None:

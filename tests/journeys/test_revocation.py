@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from authserver.effects import SystemRandom
+from authserver.tokens.refresh import first_token
 from tests.journeys.house import (
     CLIENTS,
     ISSUER,
@@ -197,3 +199,11 @@ async def test_the_list_forgets_what_has_expired() -> None:
         await at.opened.revocations.follow()
         assert at.opened.revocations._until == {}
         assert (await browser.userinfo(tokens["access_token"])).status_code == 401
+
+
+async def test_a_genuine_token_of_a_family_that_is_gone_is_answered_as_a_revoked_one() -> None:
+    async with house() as at:
+        issuer = await at.services.issuers.get(POOL)
+        lost = first_token(issuer.refresh_keys, SystemRandom())
+        assert (await at.browser().revoke(lost.text)).status_code == 200
+        assert (await at.browser().refresh(lost.text)).json()["error"] == "invalid_grant"

@@ -110,6 +110,8 @@ async def test_a_machine_without_api_scopes_gets_a_token_that_reaches_nothing() 
 async def test_a_machine_of_two_apis_names_the_one_it_means() -> None:
     async with house(clients=POOLED) as at:
         browser = at.browser()
+        person = await browser.token("both", grant_type="client_credentials", scope="openid")
+        assert (person.status_code, person.json()["error"]) == (400, "invalid_scope")  # though the client may have it
         both = await browser.token("both", grant_type="client_credentials")
         assert (both.status_code, both.json()["error"]) == (400, "invalid_scope")
         for resource, scope in ((ORDERS, f"{READ} {WRITE}"), (STOCK, COUNT)):

@@ -4,14 +4,19 @@ import asyncio
 import html
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from authserver.errors import WrongCredentials
 from authserver.model.pools import SessionPolicy
+from authserver.model.sessions import Authentication
 from authserver.model.users import PasswordCredential
+from authserver.pages.sign_in import _view
+from authserver.signin.steps import Refuse
 from tests.journeys.house import (
     ADA,
     BOB,
@@ -518,3 +523,75 @@ async def test_a_client_that_is_gone_meanwhile_ends_its_sign_ins(fate: str) -> N
         assert (await browser.submit(page, step="password", password=PASSWORD)).status_code == 404
         assert at.kinds() == []
         assert "/login?" in (await browser.authorize(client_id="lax")).headers["location"]
+
+
+async def test_two_forms_at_once_on_one_page_lead_to_one_place() -> None:
+    async with house() as at:
+        browser = at.browser()
+        page = await browser.login_page()
+        names = ("ada", "bob")
+        both = await asyncio.gather(*(browser.submit(page, step="identifier", username=name) for name in names))
+        assert {answer.headers["location"] for answer in both} == {str(page.url)}
+        shown = (await browser.http.get(str(page.url))).text
+        assert sum(f"<bdi>{name}</bdi>" in shown for name in names) == 1
+
+
+@each("fate", ("moved on", "forgotten"))
+async def test_a_form_that_comes_second_shows_where_the_first_has_led(fate: str) -> None:
+    async with house() as at:
+        browser = at.browser()
+        page = await browser.login_page()
+        sign_ins = at.services.sign_ins
+        identify = sign_ins.identify
+
+        async def second(sign_in: Any, identifier: str) -> None:
+            await identify(sign_in, "bob")
+            if fate == "forgotten":
+                at.stores.sessions._sign_ins.clear()
+            await identify(sign_in, identifier)
+
+        sign_ins.identify = second
+        answer = await browser.submit(page, step="identifier", username="ada")
+        if fate == "forgotten":
+            assert answer.status_code == 410
+        else:
+            assert "<bdi>bob</bdi>" in (await browser.open(answer)).text
+
+
+async def test_a_wrong_password_beside_a_right_one_goes_on_with_the_right_one() -> None:
+    """The same page in two windows: what one of them proved counts, whatever the other typed."""
+    async with house() as at:
+        browser = at.browser()
+        await browser.arrive()
+        page = await browser.login_page(prompt="login")
+        sign_ins = at.services.sign_ins
+
+        async def wrong_meanwhile(pool: Any, sign_in: Any, *_: Any) -> None:
+            proof = Authentication(ADA.id, int(at.time()), ("pwd",), "urn:poolgate:acr:1")
+            await sign_ins._replace(sign_in, authentication=proof)
+            raise WrongCredentials
+
+        sign_ins.enter_password = wrong_meanwhile
+        answer = await browser.submit(page, step="password", password="wrong")
+        assert "code" in answered(await browser.open(answer))
+
+
+@each(
+    "fields",
+    {"a password": {"step": "password", "password": PASSWORD}, "no name": {"step": "identifier", "username": ""}},
+)
+async def test_a_form_of_an_earlier_page_leaves_consent_unanswered(fields: dict[str, str]) -> None:
+    async with house() as at:
+        browser = at.browser()
+        await browser.arrive()
+        page = await browser.login_page(client_id="asks")
+        answer = await browser.http.post(str(page.url), data={"csrf": hidden(page)["csrf"], **fields})
+        again = answer if answer.status_code == 422 else await browser.open(answer)
+        assert 'id="approve"' in again.text
+        assert at.kinds() == []
+
+
+def test_there_is_no_page_for_an_end() -> None:
+    situation: Any = SimpleNamespace(step=Refuse("x", "y"), sign_in=SimpleNamespace(request=None))
+    with pytest.raises(AssertionError):
+        _view(None, situation)  # type: ignore[arg-type]  # it is not looked at

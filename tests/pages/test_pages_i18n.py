@@ -110,6 +110,14 @@ def test_values_are_escaped_unless_they_are_markup():
         t("Sign in to {name}")
 
 
+def test_a_particle_is_joined_to_the_name_before_it():
+    """Else the line breaks between them, since the name is an element of its own."""
+    t, name = CATALOGUES.translator("ko").gettext, Markup("<bdi>Harbour Market</bdi>")
+    assert t("Sign in to {name}", name=name) == "<bdi>Harbour Market</bdi>\u2060에 로그인"
+    assert t("Continue as {name}", name=name) == "<bdi>Harbour Market</bdi> 님으로 계속"
+    assert CATALOGUES.translator("en").gettext("Use your {pool} account.", pool=name).count("\u2060") == 0
+
+
 def test_a_pool_replaces_texts_in_its_languages():
     branding = Branding(
         texts={"en": {"sign_in.heading": "Welcome to {name}"}, "ko": {"sign_in.note": "<b>{name} 사내용"}}

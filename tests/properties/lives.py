@@ -60,6 +60,7 @@ class Family:
     chain: list[str]
     rotated: int
     ends: int
+    forgotten: bool = False
 
 
 @dataclass(eq=False)
@@ -122,16 +123,21 @@ class World:
     def disable(self, person: Person) -> None:
         person.enabled = False
         for session in self.sessions:
-            if session.person is person and self._lives(session):
+            if session.person is person and self.lives(session):
                 self.sign_out(session)
         for grant in self.grants:
             if grant.person is person:
                 grant.revoked = True
 
-    def _lives(self, session: Session) -> bool:
+    def lives(self, session: Session) -> bool:
         return (
             not session.ended and self.now - session.seen < SESSION_IDLE and self.now - session.created < SESSION_LIVES
         )
+
+    def tidy_up(self) -> None:
+        """What has expired is forgotten: nobody can tell whose it was."""
+        for family in self.families:
+            family.forgotten = family.forgotten or self.now >= family.ends
 
     def redeem(self, code: Code, client: str, *, proven: bool) -> bool:
         """Whether tokens come of it. `proven`: verifier and redirect URI are the right ones."""
@@ -159,8 +165,14 @@ class World:
         grant.revoked = True
         return "reused"
 
-    def works(self, access: Access) -> bool:
-        """Whether the access token opens UserInfo."""
+    def works(self, access: Access) -> bool | None:
+        """Whether the access token opens UserInfo; None if nothing says so.
+
+        A token of an offline grant that was narrowed to leave `offline_access` out is refused once the session is
+        signed out, for as long as that is remembered.
+        """
         over = access.grant.sid in self.signed_out and not access.offline
+        if over and access.grant.offline and not access.grant.revoked:
+            return None
         dead = access.revoked or access.grant.revoked or over
         return not dead and self.now < access.ends and access.grant.person.enabled

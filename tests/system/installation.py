@@ -140,6 +140,9 @@ class Installation:
     def start(self) -> None:
         """Start the server and wait until it and every worker is ready. Raises AssertionError with its log."""
         self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
         if not eventually(self._is_ready, READY_WITHIN):
             raise AssertionError(f"not ready within {READY_WITHIN} s:\n{self.log()}")
 
@@ -165,9 +168,9 @@ class Installation:
         self._remember()
         return True
 
-    def readiness(self) -> tuple[int, str]:
+    def readiness(self, timeout: float = 5) -> tuple[int, str]:
         """What `/readyz` says: the HTTP status and the status in its body; (0, reason) if it says nothing."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             line.request("GET", "/readyz")
             answer = line.getresponse()
@@ -257,8 +260,9 @@ def installation(
     database_url: str | None = None,
     pools: Mapping[str, str] | None = None,
     extra: str = "",
+    start: bool = True,
 ) -> Iterator[Installation]:
-    """A ready server; whatever happens, nothing of it is left afterwards.
+    """A ready server, or one yet to `start`; whatever happens, nothing of it is left afterwards.
 
     Args:
         database_url: None for the SQLite file in `data_dir`.
@@ -273,7 +277,8 @@ def installation(
     at = Installation(folder, port, metrics_port, workers)
     at.write_settings(texts, extra)
     try:
-        at.start()
+        if start:
+            at.start()
         yield at
     finally:
         at.clean_up()

@@ -41,7 +41,9 @@ class EmbeddedValkey:
         restarts: how often the server was started again after it had died.
     """
 
-    def __init__(self, data_dir: Path, on_restart: Callable[[int], None], timeout: float, dies_by: DiesBy) -> None:
+    def __init__(
+        self, data_dir: Path, on_restart: Callable[[int], None], timeout: float, dies_by: DiesBy, *, own: bool
+    ) -> None:
         self.url = ""
         self.owner = False
         self.restarts = 0
@@ -49,6 +51,7 @@ class EmbeddedValkey:
         self._on_restart = on_restart
         self._timeout = timeout
         self._dies_by = dies_by
+        self._must_own = own
         self._loop = asyncio.get_running_loop()
         self._guard = threading.Lock()
         self._stopping = threading.Event()
@@ -65,6 +68,7 @@ class EmbeddedValkey:
         on_restart: Callable[[int], None] = lambda _count: None,
         timeout: float = _START_LIMIT,
         dies_by: DiesBy = "signal" if sys.platform == "linux" else "watcher",
+        own: bool = False,
     ) -> AsyncIterator["EmbeddedValkey"]:
         """Join the store that runs in `data_dir`, or own one until the block ends. It answers when the block begins.
 
@@ -75,12 +79,14 @@ class EmbeddedValkey:
             on_restart: called on this event loop with the new count when the server died and is started again.
             timeout: seconds for a server to answer, not counting the time it reports to be loading its data.
             dies_by: how a server is made to die with this process; see `launcher`.
+            own: never join. For whoever stays: an owner takes the server along when it goes. An owner that leaves
+                within `timeout` is waited for.
 
         Raises:
             StoreUnavailable: there is no server for this platform, it does not start, or the one that is there does
-                not answer. The sentence says what to do.
+                not answer or is not to be joined. The sentence says what to do.
         """
-        valkey = cls(data_dir, on_restart, timeout, dies_by)
+        valkey = cls(data_dir, on_restart, timeout, dies_by, own=own)
         threading.Thread(target=valkey._live, name="embedded-valkey", daemon=True).start()
         ready = asyncio.wrap_future(valkey._ready)
         ready.add_done_callback(asyncio.Future.exception)  # it has been looked at, even if nobody waits any more
@@ -150,15 +156,22 @@ class EmbeddedValkey:
                 os.truncate(lock, 0)
                 os.pwrite(lock, str(os.getpid()).encode(), 0)
                 return lock
-            if answers_for(self._place, serving=True) is not None:
+            if not self._must_own and answers_for(self._place, serving=True) is not None:
                 return None
             if time.monotonic() > deadline or self._stopping.is_set():
-                owner = self._place.lock.read_text(encoding="ascii", errors="replace")
-                raise StoreUnavailable(
-                    f"Process {owner or 'unknown'} owns {self._place.data_dir}, but its embedded Valkey does not "
-                    "answer. Wait until it has started, or end it."
-                )
+                raise self._taken()
             time.sleep(_POLL)
+
+    def _taken(self) -> StoreUnavailable:
+        owner = self._place.lock.read_text(encoding="ascii", errors="replace") or "unknown"
+        if self._must_own:
+            return StoreUnavailable(
+                f"Process {owner} uses {self._place.data_dir} already. End it, or set another `data_dir`."
+            )
+        return StoreUnavailable(
+            f"Process {owner} owns {self._place.data_dir}, but its embedded Valkey does not answer. Wait until it has "
+            "started, or end it."
+        )
 
     def _take(self, server: Server) -> None:
         with self._guard:
