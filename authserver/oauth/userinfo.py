@@ -42,7 +42,7 @@ async def _userinfo(services: Services, issuer: Issuer, request: Request) -> Ans
         token,
         issuer.keys,
         issuer=issuer.url,
-        audience=None if cognito else issuer.url,
+        audience=issuer.url,
         now=services.clock(),
         profile=issuer.pool.claims_profile,
         client_ids=_EVERY_CLIENT if cognito else None,  # it is looked up below

@@ -94,7 +94,9 @@ def _plan(issuer: Issuer, scope: tuple[str, ...], resource: tuple[str, ...]) -> 
         )
     else:
         audience = [] if cognito else named
-    if not cognito and ("openid" in scope or not audience):
+    # The Cognito profile has no `aud` unless a resource was sent; where there is one, userinfo must be able to accept it.
+    wanted = bool(resource) and "openid" in scope if cognito else "openid" in scope or not audience
+    if wanted:
         audience = [*audience, issuer.url]
     target = pool.resource_server(audience[0]) if audience else None
     alg = (target.access_alg if target is not None else None) or pool.tokens.access_alg

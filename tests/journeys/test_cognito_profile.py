@@ -69,11 +69,16 @@ async def test_userinfo_is_as_strict_as_in_the_other_profile() -> None:
         assert (await browser.userinfo(other)).status_code == 401
 
 
-async def test_a_resource_makes_an_audience() -> None:
+async def test_a_resource_makes_an_audience_and_openid_adds_userinfo() -> None:
     async with house(COGNITO) as at:
-        tokens = await at.browser().tokens(scope=f"openid {ORDERS}/read {STOCK}/count", resource=ORDERS)
-        assert claims(tokens["access_token"])["aud"] == [ORDERS]
+        browser = at.browser()
+        tokens = await browser.tokens(scope=f"openid {ORDERS}/read {STOCK}/count", resource=ORDERS)
+        assert claims(tokens["access_token"])["aud"] == [ORDERS, ISSUER]
         assert tokens["scope"] == f"openid {ORDERS}/read"
+        assert (await browser.userinfo(tokens["access_token"])).status_code == 200
+        bound = await browser.tokens(scope=f"{ORDERS}/read", resource=ORDERS)
+        assert claims(bound["access_token"])["aud"] == [ORDERS]
+        assert (await browser.userinfo(bound["access_token"])).status_code == 401
 
 
 async def test_scopes_of_two_apis_may_stand_in_one_token() -> None:

@@ -123,8 +123,8 @@ def test_only_a_client_that_tried_basic_is_challenged() -> None:
 
 
 def test_a_sentence_is_fit_for_an_error_description() -> None:
-    answer = refuse(None, None, None, Invalid('caf\u00e9 "x" \\ \n'))  # type: ignore[arg-type]
-    assert orjson.loads(answer.body)["error_description"] == "caf? ?x? ? ?"
+    answer = refuse(None, None, None, Invalid('Stra\u00dfe "x" \\ \n'))  # type: ignore[arg-type]
+    assert orjson.loads(answer.body)["error_description"] == "Stra?e ?x? ? ?"
 
 
 def test_a_throttled_one_waits_at_least_a_second() -> None:
