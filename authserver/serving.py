@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -29,20 +30,59 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int, name: str) -> socket.socket:
-    """A listening socket. Raises Conflict with the port's name if it is taken."""
+def listen(host: str, port: int, name: str, *, spread: bool = False) -> socket.socket:
+    """A listening socket. Raises Conflict with the port's name if it is taken.
+
+    `spread`: one of several of ours on this port, among which the kernel spreads new connections (Linux).
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     address = "127.0.0.1" if host == "localhost" else host
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if spread:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind((address, port))
         sock.listen(2048)
     except OSError as error:
         sock.close()
         raise Conflict(f"Port {port} ({name}) cannot be listened on: {error.strerror}.") from None
-    sock.set_inheritable(True)
     return sock
+
+
+class Doors:
+    """Listening sockets on one port, one for each worker. Raises Conflict if the port is taken.
+
+    On Linux each is a socket of its own and gets its share of new connections; a socket that workers share gives a whole
+    burst to the one that wakes first, and a proxy's kept connections then stay with it. Elsewhere they are one socket.
+    """
+
+    def __init__(self, host: str, port: int, name: str, count: int) -> None:
+        sock = listen(host, port, name)  # not to be had beside anybody else's, sharing or not
+        self._where = (host, sock.getsockname()[1], name)
+        self._sockets: list[socket.socket | None] = [None] * count
+        self._shared = None if sys.platform == "linux" else sock
+        if self._shared is None:
+            sock.close()
+        for number in range(count):
+            self.open(number)
+
+    def open(self, number: int) -> int:
+        """The file descriptor of this worker's socket, made if there is none. Raises Conflict."""
+        sock = self._sockets[number]
+        if sock is None:
+            sock = listen(*self._where, spread=True) if self._shared is None else self._shared.dup()
+            self._sockets[number] = sock
+        return sock.fileno()
+
+    def close(self, number: int) -> None:
+        """Let go of this worker's socket. Once the worker has too, connections go to the others."""
+        sock = self._sockets[number]
+        self._sockets[number] = None
+        if sock is not None:
+            sock.close()
+        if self._shared is not None and not any(self._sockets):
+            self._shared.close()
 
 
 @asynccontextmanager

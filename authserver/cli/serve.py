@@ -22,7 +22,7 @@ from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import exposition, read_snapshots
 from authserver.metrics_page import serve_metrics
-from authserver.serving import DRAIN, listen, run, serving, stop_event, until_stopped
+from authserver.serving import DRAIN, Doors, listen, run, serving, stop_event, until_stopped
 from authserver.settings import HostPort, Settings, load_settings, refuse_unsafe
 
 log = structlog.get_logger("server")
@@ -40,8 +40,10 @@ def serve(config: Path | None, host: str | None, port: int | None, workers: int 
     settings = replace(settings, listen=listen_on, workers=workers or settings.workers)
     refuse_unsafe(settings)
     configure(settings.log_format, settings.log_level)
-    sock = listen(listen_on.host, listen_on.port, "listen")
-    run(_alone(settings, sock) if settings.workers == 1 else _with_workers(settings, sock))
+    if settings.workers == 1:
+        run(_alone(settings, listen(listen_on.host, listen_on.port, "listen")))
+    else:
+        run(_with_workers(settings, Doors(listen_on.host, listen_on.port, "listen", settings.workers)))
 
 
 async def _alone(settings: Settings, sock: socket.socket) -> None:
@@ -54,7 +56,7 @@ async def _alone(settings: Settings, sock: socket.socket) -> None:
                 await until_stopped(lifecycle, notice=NOTICE)
 
 
-async def _with_workers(settings: Settings, sock: socket.socket) -> None:
+async def _with_workers(settings: Settings, doors: Doors) -> None:
     """The parent owns the embedded store and migrates before any worker starts (DESIGN 2)."""
     folder = settings.data_dir / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
@@ -64,20 +66,16 @@ async def _with_workers(settings: Settings, sock: socket.socket) -> None:
         async with open_stores(settings, system_clock, SystemRandom(), redis_url=redis_url, prepared=True) as opened:
             await apply_pool_files(settings, opened)
         stopping = stop_event()
-        orders = [Order(settings, redis_url, sock.fileno(), folder, n, os.getpid()) for n in range(settings.workers)]
+        order = Order(settings, redis_url, -1, folder, 0, os.getpid())
+        orders = [replace(order, number=n) for n in range(settings.workers)]
         with metrics_page(settings, lambda: exposition(read_snapshots(folder))):
-            await asyncio.gather(_let_go(sock, stopping), *(_keep(order, stopping) for order in orders))
+            await asyncio.gather(*(_keep(each, doors, stopping) for each in orders))
 
 
-async def _let_go(sock: socket.socket, stopping: asyncio.Event) -> None:
-    """Leave the listening socket to the workers: once they close it, callers are refused instead of left waiting."""
-    await stopping.wait()
-    sock.close()
-
-
-async def _keep(order: Order, stopping: asyncio.Event) -> None:
+async def _keep(order: Order, doors: Doors, stopping: asyncio.Event) -> None:
     """Keep one worker running until the signal to stop."""
     while not stopping.is_set():
+        order = replace(order, socket=doors.open(order.number))
         worker = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -98,6 +96,9 @@ async def _keep(order: Order, stopping: asyncio.Event) -> None:
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
+        # At the signal the worker alone keeps it: once it closes it, callers are refused instead of left waiting. And
+        # where there is no worker, the others get the connections.
+        doors.close(order.number)
         if stopping.is_set():
             with contextlib.suppress(ProcessLookupError):
                 worker.terminate()

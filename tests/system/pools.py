@@ -52,17 +52,18 @@ username = "{name}"
 """
 
 
-def pool_file(pool: str, people: Iterable[str] = PEOPLE, *, password_hash: str | None = None) -> str:
+def pool_file(pool: str, people: Iterable[str] = PEOPLE, *, password_hash: str | None = None, tokens: str = "") -> str:
     """The text of a pool file.
 
     Args:
         people: names of its users, all with the one password of tests.
+        tokens: a `[pool.tokens]` table; the strict pool has its own.
         password_hash: of that password, for pools of many people: otherwise each costs a hashing at the start.
     """
     secret = f"password_hash = '{password_hash}'" if password_hash is not None else f'password = "{PASSWORD}"'
     text = _POOL.format(
         pool=pool,
-        tokens="[pool.tokens]\nrefresh_grace = 0" if pool == STRICT else "",
+        tokens="[pool.tokens]\nrefresh_grace = 0" if pool == STRICT else tokens,
         api=API,
         callback=CALLBACK,
         secret=SECRET,

@@ -27,13 +27,20 @@ _ID_AT = 1
 
 # Columns of a user, then one of its groups with its precedence: as many rows as the user has groups, or one.
 _GROUP_AT, _PRECEDENCE_AT, RANK_AT = range(len(_USER_COLUMNS), len(_USER_COLUMNS) + 3)
-WITH_GROUPS = users.outerjoin(
-    group_memberships,
-    sa.and_(group_memberships.c.pool == users.c.pool, group_memberships.c.user_id == users.c.id),
-).outerjoin(
-    pool_groups,
-    sa.and_(pool_groups.c.pool == users.c.pool, pool_groups.c.name == group_memberships.c.group_name),
-)
+
+
+def with_groups(tables: sa.FromClause) -> sa.FromClause:
+    """The users' table, or a join that has it, with each user's groups. One flat chain: SQLite walks a nested one."""
+    return tables.outerjoin(
+        group_memberships,
+        sa.and_(group_memberships.c.pool == users.c.pool, group_memberships.c.user_id == users.c.id),
+    ).outerjoin(
+        pool_groups,
+        sa.and_(pool_groups.c.pool == users.c.pool, pool_groups.c.name == group_memberships.c.group_name),
+    )
+
+
+WITH_GROUPS = with_groups(users)
 GROUPED_USER = (*_USER_COLUMNS, group_memberships.c.group_name, pool_groups.c.precedence)
 
 

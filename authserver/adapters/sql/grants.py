@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from authserver.adapters.sql.database import Database
-from authserver.adapters.sql.directory_rows import GROUPED_USER, WITH_GROUPS, users_of
+from authserver.adapters.sql.directory_rows import GROUPED_USER, users_of, with_groups
 from authserver.adapters.sql.grants_purge import purge
 from authserver.adapters.sql.grants_rows import (
     FAMILY_WIDTH,
@@ -41,8 +41,10 @@ _GRANT = sa.select(*_GRANT_COLUMNS).where(grants.c.pool == _POOL, grants.c.id ==
 _REFRESH_FACTS = (
     sa.select(*refresh_families.c, *_GRANT_COLUMNS, *GROUPED_USER)
     .select_from(
-        refresh_families.join(grants, _FAMILY_OF_GRANT).outerjoin(
-            WITH_GROUPS, sa.and_(users.c.pool == grants.c.pool, users.c.id == grants.c.user_id)
+        with_groups(
+            refresh_families.join(grants, _FAMILY_OF_GRANT).outerjoin(
+                users, sa.and_(users.c.pool == grants.c.pool, users.c.id == grants.c.user_id)
+            )
         )
     )
     .where(refresh_families.c.pool == _POOL, refresh_families.c.id == _ID)
