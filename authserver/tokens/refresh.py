@@ -93,5 +93,7 @@ def judge(
     if same(presented.digest, family.head):
         return "rotate"
     if family.previous is not None and same(presented.digest, family.previous):
-        return "again" if now - family.rotated_at < policy.refresh_grace else "reuse"
+        # Another node's clock may be ahead of ours: a difference below zero is within a window, if there is one.
+        grace = policy.refresh_grace
+        return "again" if grace and now - family.rotated_at < grace else "reuse"
     return "reuse"

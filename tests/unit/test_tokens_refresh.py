@@ -106,9 +106,10 @@ def test_the_verdict(facts: RefreshFacts | None, presented: RefreshToken, client
     assert judge(facts, presented, client_id, POLICY, NOW) == verdict
 
 
-def test_without_grace_there_is_no_second_time() -> None:
+@pytest.mark.parametrize("ahead", [0, 1, 5], ids=lambda ahead: f"whoever rotated was {ahead} s ahead")
+def test_without_grace_there_is_no_second_time(ahead: int) -> None:
     strict = replace(POLICY, refresh_grace=0)
-    just_now = replace(FACTS, family=replace(FAMILY, rotated_at=NOW))
+    just_now = replace(FACTS, family=replace(FAMILY, rotated_at=NOW + ahead))
     assert judge(just_now, LINE[0], "web", strict, NOW) == "reuse"
     assert judge(just_now, LINE[0], "web", POLICY, NOW) == "again"
 
@@ -139,7 +140,7 @@ def test_only_the_head_rotates_and_nothing_dead_lives(
         assert verdict == "refuse"
     elif presented == head:
         assert verdict == "rotate"
-    elif presented == previous and since < grace:
+    elif presented == previous and grace > 0 and since < grace:
         assert verdict == "again"
     else:
         assert verdict == "reuse"
