@@ -4,6 +4,7 @@ The only place, with the command line, that names adapters. Slow libraries are i
 a command that needs none of them starts at once (DESIGN 7).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -118,18 +119,26 @@ async def open_stores(
         serving: this process stays. It owns the embedded Valkey, if that is used; and a heartbeat will be started, so
             registry readings may be trusted between its beats.
     """
-    from authserver.adapters.redis import open_redis
-    from authserver.adapters.sql.stores import open_sql
-
     async with AsyncExitStack() as stack:
-        if redis_url is None:
-            redis_url = await stack.enter_async_context(open_redis_url(settings, serving=serving))
+
+        async def redis_at() -> str:
+            if redis_url is not None:
+                return redis_url
+            return await stack.enter_async_context(open_redis_url(settings, serving=serving))
+
+        starting = asyncio.create_task(redis_at())
+        await asyncio.sleep(0)
+        # The adapters load while the embedded store starts, which takes a tenth of a second.
+        from authserver.adapters.redis import open_redis
+        from authserver.adapters.sql.stores import open_sql
+
+        where = await starting
         if not prepared:
             await migrate(settings)
         master = load_or_create_master_key(settings, random)
         metrics = Metrics()
         sql = await stack.enter_async_context(await open_sql(database_url(settings)))
-        redis = open_redis(redis_url)
+        redis = open_redis(where)
         stack.push_async_callback(redis.close)
         stores = timed_stores(
             Stores(sql.registry, sql.directory, sql.grants, redis.sessions, redis.one_time, redis.counters), metrics
@@ -165,7 +174,7 @@ async def open_stores(
             issuers=Issuers(registry, key_ring, settings.base_url, master),
             announcements=redis.heartbeat,
             metrics=metrics,
-            redis_url=redis_url,
+            redis_url=where,
         )
 
 

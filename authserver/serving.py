@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -141,6 +142,12 @@ async def until_stopped(lifecycle: Lifecycle, *, notice: float) -> None:
 
     await stop_event(drain).wait()
     await asyncio.sleep(notice)
+
+
+def settle() -> None:
+    """The server is ready: collect garbage from now on, and leave alone what start-up made, since it stays."""
+    gc.freeze()
+    gc.enable()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

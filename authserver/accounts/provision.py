@@ -4,6 +4,7 @@ A plan is made from facts and changes nothing. Carrying it out may be broken off
 left. Nothing that the file does not mention is removed unless pruning is asked for, and then only what files own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,8 @@ from authserver.rules.names import STANDARD_SCOPES
 from authserver.store import Directory, Stores
 from authserver.tomlfile import BadConfig, Fault
 
+_SIDE_BY_SIDE = 4
+"""Users created at a time."""
 _PAGE = 500
 
 
@@ -253,18 +256,36 @@ async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = l
     for change in plan.changes:
         if change.kind in {"pool", "attribute", "group", "resource_server"}:
             done(change)
-    if plan.keys_missing:
-        await tools.ensure_keys(pool.id)
-        done(by_kind["keys", pool.id])
-    for client in plan.put_clients:
-        await registry.put_client(pool.id, client if client.machine_grant else _first(client, tools))
-        done(by_kind["client", client.client_id])
-    for client_id in plan.delete_clients:
-        await registry.delete_client(pool.id, client_id)
-        done(by_kind["client", client_id])
-    for seed in plan.users:
-        await tools.users.create(pool, _new_user(seed))
-        done(by_kind["user", seed.username])
+
+    async def make_keys() -> None:
+        if plan.keys_missing:
+            await tools.ensure_keys(pool.id)
+            done(by_kind["keys", pool.id])
+
+    async def change_clients() -> None:
+        for client in plan.put_clients:
+            await registry.put_client(pool.id, client if client.machine_grant else _first(client, tools))
+            done(by_kind["client", client.client_id])
+        for client_id in plan.delete_clients:
+            await registry.delete_client(pool.id, client_id)
+            done(by_kind["client", client_id])
+
+    seeds = iter(plan.users)
+
+    async def add_users() -> None:
+        for seed in seeds:
+            await tools.users.create(pool, _new_user(seed))
+            done(by_kind["user", seed.username])
+
+    # Making RSA keys and hashing passwords keep a core each busy for as long as all the rest.
+    await _all_of(make_keys(), change_clients(), *(add_users() for _ in range(_SIDE_BY_SIDE)))
+
+
+async def _all_of(*parts: Awaitable[None]) -> None:
+    """Wait for all, whatever becomes of them; then raise what the first that failed raised."""
+    for outcome in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _first(client: Client, tools: Tools) -> Client:

@@ -13,7 +13,7 @@ from authserver.errors import Invalid
 from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.poolfile import PoolFile, load_pool_file
-from authserver.serving import listen, run, serving, until_stopped
+from authserver.serving import listen, run, serving, settle, until_stopped
 from authserver.settings import HostPort, Settings, load_settings
 
 API = "https://orders.example"
@@ -69,6 +69,7 @@ async def _dev(settings: Settings, demo: PoolFile, port: int) -> None:
         await stack.enter_async_context(
             serving(demo_api(issuer, API, own_url=api_url, web_url=web_url), sockets[2], lifespan=True)
         )
+        settle()
         _print_table(settings, issuer, web_url, api_url, users, password)
         await until_stopped(lifecycle, notice=0)
 

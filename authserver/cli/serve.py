@@ -22,7 +22,7 @@ from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import exposition, read_snapshots
 from authserver.metrics_page import serve_metrics
-from authserver.serving import DRAIN, Doors, listen, run, serving, stop_event, until_stopped
+from authserver.serving import DRAIN, Doors, listen, run, serving, settle, stop_event, until_stopped
 from authserver.settings import HostPort, Settings, load_settings, refuse_unsafe
 
 log = structlog.get_logger("server")
@@ -52,6 +52,7 @@ async def _alone(settings: Settings, sock: socket.socket) -> None:
         await apply_pool_files(settings, opened)
         async with running(opened), serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
             with metrics_page(settings, lambda: exposition([opened.metrics.snapshot()])):
+                settle()
                 log.info("ready", url=settings.base_url, port=sock.getsockname()[1])
                 await until_stopped(lifecycle, notice=NOTICE)
 
@@ -65,6 +66,7 @@ async def _with_workers(settings: Settings, doors: Doors) -> None:
         folder.mkdir(mode=0o700, parents=True)
         async with open_stores(settings, system_clock, SystemRandom(), redis_url=redis_url, prepared=True) as opened:
             await apply_pool_files(settings, opened)
+        settle()
         stopping = stop_event()
         order = Order(settings, redis_url, -1, folder, 0, os.getpid())
         orders = [replace(order, number=n) for n in range(settings.workers)]

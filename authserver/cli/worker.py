@@ -15,7 +15,7 @@ from authserver.effects import SystemRandom, system_clock
 from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import Metrics
-from authserver.serving import run, serving, until_stopped
+from authserver.serving import run, serving, settle, until_stopped
 from authserver.settings import Settings
 
 log = structlog.get_logger("server")
@@ -50,6 +50,7 @@ async def work(order: Order) -> None:
         noting = asyncio.create_task(_note_metrics(opened.metrics, order))
         try:
             async with serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
+                settle()
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()
                 await until_stopped(lifecycle, notice=NOTICE)
