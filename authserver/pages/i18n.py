@@ -7,6 +7,7 @@ page in that language is first drawn: no compile step, and a language is added b
 import gettext
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -69,7 +70,8 @@ class Translator:
         Raises:
             KeyError: a placeholder without a value, a fault of the caller.
         """
-        return _filled(self._replaced.get(message) or self._catalogue.gettext(message), values)
+        text = self._replaced.get(message) or self._catalogue.gettext(message)
+        return _filled(text, values) if values else _plain(text)
 
     def ngettext(self, singular: str, plural: str, n: int, /, **values: object) -> Markup:
         """The form for `n`, which also fills `{n}`."""
@@ -181,6 +183,11 @@ def _read_catalogue(path: Path) -> gettext.NullTranslations:
         write_mo(compiled, read_po(source))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+@lru_cache(1024)
+def _plain(message: str) -> Markup:
+    return _filled(message, {})
 
 
 def _filled(message: str, values: Mapping[str, object]) -> Markup:

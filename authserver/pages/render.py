@@ -1,6 +1,7 @@
 """Views into HTML: one template a page, compiled once, everything escaped."""
 
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,9 +18,13 @@ from authserver.pages.views import PageContext, View
 MAX_SHOWN = 80
 """Characters of a name or identifier that are shown; registered names may be far longer."""
 
+_REMEMBERED = 512
+"""Results kept of each pure function of a name: pools and clients recur on every page."""
+
 _JOINERS = "\u200c\u200d"  # hold emoji and some scripts together; the other format characters only deceive
 
 
+@lru_cache(_REMEMBERED)
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
     """A name fit to be read in a sentence: one line, no control, formatting or direction characters, not too long."""
     kept = "".join(
@@ -31,11 +36,13 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "\u2026"
 
 
+@lru_cache(_REMEMBERED)
 def isolated(text: str) -> Markup:
     """`text` as shown, kept from changing the direction of what stands around it; an address breaks behind its @."""
     return Markup("<bdi>{}</bdi>").format(Markup("@<wbr>").join(shown(text).split("@")))
 
 
+@lru_cache(_REMEMBERED)
 def initial(text: str) -> str:
     """The letter that stands for somebody without a picture."""
     return next((character.upper() for character in shown(text) if character.isalnum()), "?")

@@ -1,5 +1,6 @@
 """The password factor: one try, counted before it is judged, and the same for names that do not exist (DESIGN 6.3)."""
 
+import asyncio
 import ipaddress
 from dataclasses import dataclass
 
@@ -96,8 +97,9 @@ class PasswordFactor:
             self._report("sign_in.failed", pool, user, origin, client_id, reason=_reason(user, failures, right=right))
             raise WrongCredentials
 
-        await self._counters.clear_guesses(pool_id, key)
-        await self._counters.give_back(pool_id, f"address {origin.network}")
+        await asyncio.gather(
+            self._counters.clear_guesses(pool_id, key), self._counters.give_back(pool_id, f"address {origin.network}")
+        )
         if failures:
             await directory.clear_password_failures(pool_id, user_id)
         if self._passwords.needs_rehash(usable.hash):
