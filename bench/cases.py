@@ -57,6 +57,8 @@ class Case:
                 return contenders.refresh(gun, role, target, self.alg)
             case "userinfo":
                 return contenders.userinfo(gun, role, target)
+            case "password":
+                return (contenders.password if role == "ours" else contenders.bare_login)(gun, role, target)
             case "login":
                 return (contenders.login if role == "ours" else contenders.bare_login)(gun, role, target)
         raise AssertionError(self.kind)
@@ -79,5 +81,6 @@ CASES = (
     Case("code-rs256", "code exchange RS256, SQLite", "code", _PEER, "RS256", quick=False),
     Case("refresh-rs256", "refresh RS256, SQLite", "refresh", _PEER, "RS256", quick=False),
     Case("userinfo", "userinfo with a JWT", "userinfo", _PEER, asked=0.55, goal=0.7),
+    Case("password", "password endpoint (F: bare Argon2id)", "password", _LOGIN, asked=0.85, floor="bare"),
     Case("login", "password login, whole (F: bare Argon2id)", "login", _LOGIN, asked=0.85, floor="bare"),
 )

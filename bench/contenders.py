@@ -1,11 +1,12 @@
 """How each kind of request is fired at a target. Each function tries the request once and returns who then runs."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import scene
 from floor_tokens import digest
@@ -16,6 +17,8 @@ from targets import BELOW, HERE, Target
 
 LONGER = 2
 """Sign-ins are few and take long: their runs are that many times longer, so that the ends of a run weigh less."""
+MOST_HASHINGS = 80
+"""A second, of which there must be sign-ins enough."""
 LIVE_TOKENS = 32
 """Refresh tokens in turn: twice as many as there are connections."""
 FIRST_CODES = 1200
@@ -161,8 +164,7 @@ def _with_file(gun: Gun, target: Target, alg: str, file: Path, seconds: int, scr
     )
 
 
-def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
-    """Whole sign-ins at our server: authorize, page, user name, page, password, code. The rate is that of sign-ins."""
+def _authorize_path() -> str:
     query = {
         "response_type": "code",
         "client_id": scene.web_client("ES256"),
@@ -173,7 +175,15 @@ def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
         "code_challenge": digest(scene.VERIFIER),
         "code_challenge_method": "S256",
     }
-    path = f"{BELOW}/oauth2/authorize?{urlencode(query)}"
+    return f"{BELOW}/oauth2/authorize?{urlencode(query)}"
+
+
+_COOKIE = f"{scene.POOL}-browser={scene.BROWSER}"
+
+
+def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
+    """Whole sign-ins at our server: authorize, page, user name, page, password, code. The rate is that of sign-ins."""
+    path = _authorize_path()
 
     def shoot(seconds: int) -> Counted:
         counted = gun.run(
@@ -182,13 +192,52 @@ def login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
             seconds * LONGER,
             "login.lua",
             AUTHORIZE=path,
-            COOKIE=f"{scene.POOL}-browser={scene.BROWSER}",
+            COOKIE=_COOKIE,
             PASSWORD=scene.PASSWORD,
             USERS=str(scene.USERS),
         )
         return replace(counted, p50=None, p99=None)  # those of single requests, of which a sign-in has five
 
     return Contender(role, shoot, target.child), 0
+
+
+def password(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
+    """The password endpoint alone: user name and password in one request to a page got before, answered with a code."""
+    path = _authorize_path()
+    file = gun.folder / f"{target.name}.sign-ins"
+
+    def sign_in(caller: Caller, number: int) -> str:
+        begun = caller.ask(path, headers={"Cookie": _COOKIE})
+        address = urlsplit(begun.header("location") or "")
+        page = caller.ask(f"{address.path}?{address.query}", headers={"Cookie": _COOKIE})
+        csrf = re.search(rb'name="csrf" value="([^"]+)"', page.body)
+        if csrf is None:
+            raise Broken(f"{target.name} shows no sign-in page: {page.status} {page.body[:200]!r}")
+        form = {
+            "step": "identifier",
+            "csrf": csrf[1].decode(),
+            "username": f"user{number % scene.USERS:02}",
+            "password": scene.PASSWORD,
+        }
+        return f"{address.path}?{address.query}\t{urlencode(form)}"
+
+    def prepare(seconds: int) -> None:
+        with Caller(target.port) as caller:
+            lines = [sign_in(caller, number) for number in range(seconds * LONGER * MOST_HASHINGS)]
+        file.write_text("\n".join(lines) + "\n")
+
+    def shoot(seconds: int) -> Counted:
+        return gun.run(
+            target,
+            path,
+            seconds * LONGER,
+            "password.lua",
+            REQ_FILE=str(file),
+            COOKIE=_COOKIE,
+            SPARE_PATH=target.jwks,
+        )
+
+    return Contender(role, shoot, target.child, prepare), 0
 
 
 def bare_login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
