@@ -205,7 +205,14 @@ def wire(opened: Opened, frame: Frame, listeners: Sequence[Emit] = ()) -> Servic
             store=stores.sessions,
             one_time=stores.one_time,
             sessions=sessions,
-            password_factor=PasswordFactor(stores.directory, stores.counters, opened.passwords, opened.clock, emit),
+            password_factor=PasswordFactor(
+                stores.directory,
+                stores.counters,
+                opened.passwords,
+                opened.clock,
+                emit,
+                per_address=opened.settings.guesses_per_address,
+            ),
             clock=opened.clock,
             random=opened.random,
             emit=emit,
@@ -222,14 +229,12 @@ def build(
     *,
     routes: Iterable[BaseRoute] = (),
     listeners: Sequence[Emit] = (),
-    access_log: bool = False,
 ) -> Gate:
     """The ASGI application over open stores.
 
     Args:
         routes: further Starlette routes, such as those of the dev mailbox.
         listeners: further listeners to events.
-        access_log: write a line for every request.
     """
     lifecycle = lifecycle or Lifecycle()
     frame = Frame(Renderer(STATIC))
@@ -243,7 +248,7 @@ def build(
     )
     starlette.router.redirect_slashes = False  # it would redirect to whatever the Host header says
     gate = Gate(
-        services, {**ENDPOINTS, **page_endpoints(frame)}, starlette, opened.metrics, lifecycle, access_log=access_log
+        services, {**ENDPOINTS, **page_endpoints(frame)}, starlette, opened.metrics, lifecycle, access_log=opened.settings.log_requests
     )
     starlette.router.routes += [
         Route(f"/.well-known/{name}/{{pool}}", _inserted(gate, endpoint), methods=["GET", "OPTIONS"])

@@ -114,13 +114,11 @@ class ProtocolRefusal(Refusal):
         code: the registered error code (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6, RFC 8707 2).
         sentence: `error_description`; ASCII without quotes and backslashes (RFC 6749 appendix A.8).
         status: HTTP status at endpoints that answer directly.
-        redirectable: whether an authorization response may carry it: only once the redirect URI is proven.
     """
 
     def __init__(
-        self, code: str, sentence: str, *, status: int = 400, redirectable: bool = False, detail: str | None = None
+        self, code: str, sentence: str, *, status: int = 400, detail: str | None = None
     ) -> None:
         super().__init__(sentence, detail=detail)
         self.code = code
         self.status = status
-        self.redirectable = redirectable

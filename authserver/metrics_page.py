@@ -1,10 +1,15 @@
 """The Prometheus page on its own port: the numbers of this process, or of all workers added up."""
 
+import socket
 import threading
 from collections.abc import Callable
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from authserver.errors import Conflict
+
+
+class _SixServer(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 class _Quiet(WSGIRequestHandler):
@@ -24,7 +29,8 @@ def serve_metrics(host: str, port: int, text: Callable[[], bytes]) -> Callable[[
         return [text()]
 
     try:
-        server: WSGIServer = make_server(host, port, app, handler_class=_Quiet)
+        kind = _SixServer if ":" in host else WSGIServer
+        server: WSGIServer = make_server(host, port, app, kind, _Quiet)
     except OSError as error:
         raise Conflict(
             f"The metrics page cannot listen on {host}:{port}: {error.strerror}. Set `metrics` to another port or `off`."

@@ -306,10 +306,3 @@ async def _empty_group(directory: Directory, pool: str, group: str, now: int) ->
                 kept = tuple(name for name in user.groups if name != group)
                 await directory.update_user(pool, replace(user, groups=kept, updated_at=now))
         after = page[-1].username
-
-
-async def apply_file(file: PoolFile, tools: Tools, *, prune: bool = False) -> Plan:
-    """Gather, plan and carry out in one go; what starts with pool files uses this. Raises as they do."""
-    made = plan(await gather(tools.stores, file), file, prune=prune)
-    await carry_out(made, tools)
-    return made

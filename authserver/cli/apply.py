@@ -39,7 +39,7 @@ def apply(
     refuse_bad_branding(pool_files)
 
     async def work(house: House) -> list["Plan"]:
-        plans = await _plans(house, pool_files, prune=prune)
+        plans = await plans_of(house, pool_files, prune=prune)
         if not as_json:
             for made in plans:
                 await _one(house, made, dry_run=dry_run)
@@ -55,7 +55,7 @@ def apply(
         typer.echo(json.dumps({"dry_run": dry_run, "pools": [_as_json(p) for p in plans]}, indent=2))
 
 
-async def _plans(house: House, files: tuple["PoolFile", ...], *, prune: bool) -> list["Plan"]:
+async def plans_of(house: House, files: tuple["PoolFile", ...], *, prune: bool) -> list["Plan"]:
     """The plans of all files, or every reason why one cannot be carried out: nothing is done by halves."""
     from authserver.accounts.provision import gather, plan
     from authserver.tomlfile import BadConfig, Fault

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from authserver.errors import NotFound
 
+DEMO_POOL = "demo_Pool1"
+"""Its passwords and secrets stand in the documentation."""
+
 
 def demo_pool_file() -> Path:
     """The path of the demo pool file. Raises NotFound if the installation lacks it."""

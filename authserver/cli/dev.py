@@ -22,8 +22,13 @@ SPA_CLIENT = "demo-spa"
 
 
 def dev(data_dir: Path | None, port: int) -> None:
-    """Start the demo. Raises Refusal; a taken port is named."""
+    """Start the demo. Raises Refusal; a taken port is named.
+
+    No settings file and no environment: the demo's published passwords must not end up in somebody's database.
+    """
     settings = load_settings(
+        environ={},
+        default_config=False,
         defaults={"data_dir": "var", "log.format": "pretty", "metrics": "off"},
         overrides={"base_url": f"http://localhost:{port}"} | ({"data_dir": str(data_dir)} if data_dir else {}),
     )

@@ -14,10 +14,14 @@ from pathlib import Path
 import structlog
 
 from authserver.app import Opened, build, migrate, open_redis_url, open_stores, running
+from authserver.cli._advice import settings_advice
 from authserver.cli._branding import refuse_bad_branding
 from authserver.cli._context import House
+from authserver.cli.apply import plans_of
+from authserver.cli.demo_pool import DEMO_POOL
 from authserver.cli.worker import NOTICE, Order
 from authserver.effects import SystemRandom, system_clock
+from authserver.errors import Invalid
 from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import exposition, read_snapshots
@@ -50,6 +54,7 @@ async def _alone(settings: Settings, sock: socket.socket) -> None:
     lifecycle = Lifecycle()
     async with open_stores(settings, system_clock, SystemRandom(), serving=True) as opened:
         await apply_pool_files(settings, opened)
+        await _look_around(settings, opened)
         async with running(opened), serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
             with metrics_page(settings, lambda: exposition([opened.metrics.snapshot()])):
                 settle()
@@ -66,6 +71,7 @@ async def _with_workers(settings: Settings, doors: Doors) -> None:
         folder.mkdir(mode=0o700, parents=True)
         async with open_stores(settings, system_clock, SystemRandom(), redis_url=redis_url, prepared=True) as opened:
             await apply_pool_files(settings, opened)
+            await _look_around(settings, opened)
         settle()
         stopping = stop_event()
         order = Order(settings, redis_url, -1, folder, 0, os.getpid())
@@ -129,17 +135,31 @@ def metrics_page(settings: Settings, text: Callable[[], bytes]) -> Iterator[None
 
 
 async def apply_pool_files(settings: Settings, opened: Opened) -> None:
-    """Apply the pool files of the settings, and give every pool the keys it lacks. Raises BadConfig."""
-    from authserver.accounts.provision import carry_out, gather, plan
+    """Apply the pool files of the settings, and give every pool the keys it lacks.
+
+    Raises BadConfig, before anything is changed, if one of them cannot be applied.
+    """
+    from authserver.accounts.provision import carry_out
     from authserver.poolfile import load_pool_files
 
     house = House(opened, settings, opened.clock, opened.random)
     files = load_pool_files(settings.pool_files, environ=os.environ)
     refuse_bad_branding(files)
-    for file in files:
-        made = plan(await gather(opened.stores, file), file)
+    for made in await plans_of(house, files, prune=False):
         if not made.empty:
             await carry_out(made, house.tools())
-            log.info("pool file applied", pool=file.pool.id, changes=len(made.changes))
+            log.info("pool file applied", pool=made.pool.id, changes=len(made.changes))
     for pool in await opened.stores.registry.pools():
         await opened.key_ring.ensure(pool.id)
+
+
+async def _look_around(settings: Settings, opened: Opened) -> None:
+    """Say what is allowed but unsafe. Raises Invalid for the demo's pool where others could reach it."""
+    for advice in settings_advice(settings):
+        log.warning("unsafe", code=advice.code, advice=advice.sentence)
+    if not any(pool.id == DEMO_POOL for pool in await opened.stores.registry.pools()):
+        return
+    sentence = f"{settings.data_dir} holds the demo's pool {DEMO_POOL}, whose passwords and secrets everybody knows"
+    if settings.secure:
+        raise Invalid(f"{sentence}. Set another `data_dir`.", field="data_dir")
+    log.warning("unsafe", code="demo_pool", advice=sentence)

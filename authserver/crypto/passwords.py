@@ -5,6 +5,7 @@ are bounded: beyond that callers get `Busy` at once instead of waiting for minut
 """
 
 import asyncio
+import base64
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,12 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
+def _decoy() -> str:
+    """A hash that no password has, but which costs as much to try as a real one, from the first try on."""
+    salt, value = (base64.b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (16, 32))
+    return f"$argon2id$v=19$m={MEMORY_KIB},t={TIME_COST},p={LANES}${salt}${value}"
+
+
 class Passwords:
     """Hash and verify passwords off the event loop.
 
@@ -39,7 +46,7 @@ class Passwords:
         self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="argon2")
         self._limit = self._threads + queue
         self._waiting = 0
-        self._decoy: str | None = None
+        self._decoy = _decoy()
 
     async def hash(self, password: str) -> str:
         """The encoded Argon2id hash, salted by the library. Raises Busy."""
@@ -52,8 +59,6 @@ class Passwords:
         not tell whether a name exists.
         """
         if encoded is None:
-            if self._decoy is None:
-                self._decoy = await self.hash("decoy")
             await self._run(self._matches, self._decoy, password)
             return False
         return await self._run(self._matches, encoded, password)

@@ -64,6 +64,8 @@ class SignIn:
     `browser` is the digest of the browser cookie it is bound to. `identifier` is what the person typed, known or not.
     `version` grows with each change, so that two submissions cannot both win. `status` is "open" or "finished".
     `other_account`: the person asked for another account than the one signed in, so the session does not count.
+    `account_chosen`: the person chose to go on with the account signed in. `consented_by`: the user who allowed, here,
+    what the client asks for; it says nothing of anybody who signs in after.
     """
 
     id: str
@@ -78,4 +80,4 @@ class SignIn:
     authentication: Authentication | None = None
     account_chosen: bool = False
     other_account: bool = False
-    consented: tuple[str, ...] | None = None
+    consented_by: str | None = None

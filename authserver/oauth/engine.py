@@ -292,7 +292,7 @@ def _refusal(error: OAuth2Error, facts: Facts) -> ProtocolRefusal:
         credentials = facts.credentials
         return InvalidClient(challenge=credentials is not None and credentials.method == "client_secret_basic")
     sentence = _SENTENCES.get(error.error) or str(error.description or "The request is not valid.")
-    return ProtocolRefusal(error.error, sentence, redirectable=error.redirect_uri is not None)
+    return ProtocolRefusal(error.error, sentence)
 
 
 def refuse_repeated(params: Params) -> None:
@@ -306,7 +306,7 @@ def refuse_repeated(params: Params) -> None:
 def prove_redirect_uri(params: Params, facts: Facts) -> str:
     """The client's registered redirect URI that this request may be answered to (RFC 6749 3.1.2.4).
 
-    Raises ProtocolRefusal, never redirectable: nothing is proven yet.
+    Raises ProtocolRefusal, which is shown to the person: nothing is proven yet.
     """
     client = _Server(facts).query_client(params.get("client_id") or "")
     if client is None:
@@ -322,7 +322,7 @@ def prove_redirect_uri(params: Params, facts: Facts) -> str:
 def judge_authorization(params: Params, facts: Facts) -> str:
     """Judge an authorization request by RFC 6749 4.1.1 and RFC 7636 4.3. Returns the proven redirect URI.
 
-    Raises ProtocolRefusal; it is redirectable only if the redirect URI was proven first.
+    Raises ProtocolRefusal, which the client hears of: its redirect URI was proven first.
     """
     grant = _CodeGrant(_Request(params, facts), _Server(facts))
     _CHALLENGE(grant)

@@ -24,7 +24,7 @@ _MOST_SCOPES = 100
 
 
 def invalid(sentence: str, code: str = "invalid_request") -> ProtocolRefusal:
-    return ProtocolRefusal(code, sentence, redirectable=True)
+    return ProtocolRefusal(code, sentence)
 
 
 def requested_scope(params: Params, client: Client, pool: Pool) -> tuple[str, ...]:

@@ -70,6 +70,7 @@ def load_settings(
     folder: Path | None = None,
     defaults: Mapping[str, object] | None = None,
     overrides: Mapping[str, object] | None = None,
+    default_config: bool = True,
 ) -> Settings:
     """The settings in force.
 
@@ -79,6 +80,7 @@ def load_settings(
         folder: what relative paths outside files start from; None means the working directory.
         defaults: values by dotted key that the file and the environment win over.
         overrides: values by dotted key that win over both, such as command line options.
+        default_config: whether to look for `poolgate.toml` where no file is named.
 
     Raises:
         BadConfig: with every fault found.
@@ -90,7 +92,7 @@ def load_settings(
 
     path = config or folder / DEFAULT_CONFIG
     document = None
-    if config is not None or path.is_file():
+    if config is not None or (default_config and path.is_file()):
         document = read_document(path.absolute(), str(config or DEFAULT_CONFIG))
         given |= _from_file(document, faults)
     given |= _from_environment(environ, folder, faults)
@@ -284,7 +286,9 @@ def _settings(model: "SettingsModel", given: Mapping[str, _Given], document: Doc
         workers=model.workers,
         trusted_proxies=tuple(model.trusted_proxies),
         log_format=model.log.format,
+        guesses_per_address=model.guessing.per_address,
         log_level=model.log.level,
+        log_requests=model.log.requests,
         config_file=document.path if document is not None else None,
         places={key: source.place for key, source in given.items()},
         plain_secrets=tuple(

@@ -141,14 +141,16 @@ class MailModel(BaseModel):
     model_config = _STRICT
     url: Annotated[Secret, AfterValidator(_mail)] | None = Field(
         default=None,
-        description="Where mail goes out: `smtp://user:password@host:port` or `smtps://`. `dev` has a mailbox.",
+        description="Where mail goes out: `smtp://user:password@host:port` or `smtps://`. `dev` has a mailbox. "
+        "This version sends none yet.",
     )
 
 
 class SmsModel(BaseModel):
     model_config = _STRICT
     url: Annotated[Secret, AfterValidator(_sms)] | None = Field(
-        default=None, description="Where text messages go out: the URL of a webhook. `dev` has a mailbox."
+        default=None, description="Where text messages go out: the URL of a webhook. `dev` has a mailbox. "
+        "This version sends none yet."
     )
 
 
@@ -157,7 +159,17 @@ class OutboundModel(BaseModel):
     allow: list[Annotated[str, AfterValidator(_destination)]] = Field(
         default=[],
         description="Networks, addresses and host names exempt from the ban on private addresses; plain http is "
-        "allowed there only. `dev`: loopback.",
+        "allowed there only. This version makes no outbound requests yet.",
+    )
+
+
+class GuessingModel(BaseModel):
+    model_config = _STRICT
+    per_address: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Failed passwords that one address (an IPv6 /64) may send within 10 minutes, over all accounts.",
     )
 
 
@@ -165,6 +177,7 @@ class LogModel(BaseModel):
     model_config = _STRICT
     format: LogFormat = Field(default="json", description="`json` or `pretty`; standard error, one line each.")
     level: LogLevel = Field(default="info", description="`debug`, `info`, `warning` or `error`.")
+    requests: bool = Field(default=False, description="A line for every request: method, path, status, milliseconds.")
 
 
 class SettingsModel(BaseModel):
@@ -201,6 +214,7 @@ class SettingsModel(BaseModel):
     trusted_proxies: list[Annotated[Network, PlainValidator(_network)]] = Field(
         default=[], description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."
     )
+    guessing: GuessingModel = GuessingModel()
     log: LogModel = LogModel()
 
 

@@ -59,7 +59,9 @@ class Settings:
     workers: int
     trusted_proxies: tuple[Network, ...]
     log_format: LogFormat
+    guesses_per_address: int
     log_level: LogLevel
+    log_requests: bool
     config_file: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
     plain_secrets: tuple[str, ...] = ()

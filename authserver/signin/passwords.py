@@ -64,13 +64,21 @@ class PasswordFactor:
     """Judges passwords, with limits over all paths that take one."""
 
     def __init__(
-        self, directory: Directory, counters: Counters, passwords: Passwords, clock: Clock, emit: Emit
+        self,
+        directory: Directory,
+        counters: Counters,
+        passwords: Passwords,
+        clock: Clock,
+        emit: Emit,
+        *,
+        per_address: int = ADDRESS_LIMIT,
     ) -> None:
         self._directory = directory
         self._counters = counters
         self._passwords = passwords
         self._clock = clock
         self._emit = emit
+        self._per_address = per_address
 
     async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> User:
         """The user, if the password is right. Raises WrongCredentials, Throttled, Busy, StoreUnavailable.
@@ -113,7 +121,7 @@ class PasswordFactor:
         now = self._clock()
         address = f"address {origin.network}"
         admission = await self._counters.admit_within(
-            pool.id, address, now=now, limit=ADDRESS_LIMIT, window=ADDRESS_WINDOW
+            pool.id, address, now=now, limit=self._per_address, window=ADDRESS_WINDOW
         )
         if admission.allowed:
             admission = await self._counters.admit_guess(

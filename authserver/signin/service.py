@@ -197,7 +197,7 @@ class SignIns:
         request = sign_in.request
         before = await self._grants.consent(pool.id, user.id, request.client_id)
         scope = tuple(dict.fromkeys((*(before.scope if before is not None else ()), *asked_scope(request))))
-        moved = await self._replace(sign_in, consented=request.scope)
+        moved = await self._replace(sign_in, consented_by=user.id)
         await self._grants.put_consent(pool.id, Consent(pool.id, user.id, request.client_id, scope, self._now()))
         self._emit(Event("consent.given", pool.id, user.id, request.client_id, details={"scope": request.scope}))
         return moved

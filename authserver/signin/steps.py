@@ -104,7 +104,7 @@ def too_old(authentication: Authentication, max_age: int | None, now: int) -> bo
 
 def _consent(facts: Facts, authentication: Authentication) -> AskConsent | None:
     sign_in, request = facts.sign_in, facts.sign_in.request
-    if sign_in.consented is not None:
+    if sign_in.consented_by == authentication.user_id:
         return None
     allowed = facts.consent.scope if facts.consent is not None else ()
     scope = asked_scope(request)

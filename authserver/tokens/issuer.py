@@ -69,13 +69,13 @@ def _check_reach(pool: Pool, client: Client, resource: tuple[str, ...]) -> None:
     Else any client could have itself a token made that names any API as its audience.
     """
     if len(resource) > 1:
-        raise ProtocolRefusal("invalid_target", "Ask for one resource at a time.", redirectable=True)
+        raise ProtocolRefusal("invalid_target", "Ask for one resource at a time.")
     target = pool.resource_server(resource[0])
     if target is None:
-        raise ProtocolRefusal("invalid_target", "The resource is not known here.", redirectable=True)
+        raise ProtocolRefusal("invalid_target", "The resource is not known here.")
     names = target.scope_names()
     if names and not any(name in client.scope for name in names):
-        raise ProtocolRefusal("invalid_target", "The client has no access to the resource.", redirectable=True)
+        raise ProtocolRefusal("invalid_target", "The client has no access to the resource.")
 
 
 def _plan(issuer: Issuer, scope: tuple[str, ...], resource: tuple[str, ...]) -> AccessPlan:
@@ -90,7 +90,6 @@ def _plan(issuer: Issuer, scope: tuple[str, ...], resource: tuple[str, ...]) -> 
         raise ProtocolRefusal(
             "invalid_scope",
             "The scopes belong to more than one resource server: name one of them by the resource parameter.",
-            redirectable=True,
         )
     else:
         audience = [] if cognito else named

@@ -69,7 +69,7 @@ def a_sign_in(ident: str = "s", version: int = 0, **changes: object) -> SignIn:
         identifier="Ada",
         authentication=Authentication("ada", 1001, ("pwd",), "1"),
         account_chosen=True,
-        consented=("openid",),
+        consented_by="user-1",
     )
     return replace(sign_in, **changes)
 

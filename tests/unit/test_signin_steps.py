@@ -74,10 +74,11 @@ TABLE: dict[str, tuple[Facts, object]] = {
     "consent needed": (facts(ASKING, SESSION), AskConsent(ADA, SCOPE, SCOPE)),
     "consent given before": (facts(ASKING, SESSION, ("email", "openid", "x")), Finish(ADA)),
     "consent given for less": (facts(ASKING, SESSION, ("openid",)), AskConsent(ADA, SCOPE, ("email",))),
-    "consent given here": (facts(ASKING, SESSION, consented=SCOPE), Finish(ADA)),
+    "consent given here": (facts(ASKING, SESSION, consented_by="ada"), Finish(ADA)),
+    "consent given here by another": (facts(ASKING, SESSION, consented_by="bob"), AskConsent(ADA, SCOPE, SCOPE)),
     "consent needed, silently": (facts(ASKING, SESSION, prompt=("none",)), "consent_required"),
     "prompt=consent": (facts(CLIENT, SESSION, SCOPE, prompt=("consent",)), AskConsent(ADA, SCOPE, ())),
-    "prompt=consent, given here": (facts(CLIENT, SESSION, prompt=("consent",), consented=SCOPE), Finish(ADA)),
+    "prompt=consent, given here": (facts(CLIENT, SESSION, prompt=("consent",), consented_by="ada"), Finish(ADA)),
     "names beyond the scopes": (
         facts(ASKING, SESSION, SCOPE, claims={"userinfo": ("phone_number", "email")}),
         AskConsent(ADA, (*SCOPE, "phone"), ("phone",)),
@@ -108,7 +109,7 @@ sign_ins = st.builds(
     authentication=st.sampled_from((None, ADA, BOB)),
     account_chosen=st.booleans(),
     other_account=st.booleans(),
-    consented=st.sampled_from((None, SCOPE)),
+    consented_by=st.sampled_from((None, "ada", "bob")),
 )
 
 
@@ -125,7 +126,7 @@ def test_no_combination_answers_the_client_without_what_it_asked_for(known: Fact
             assert "login" not in asked.prompt
             assert not sign_in.other_account
             assert asked.max_age is None or asked.max_age >= 100
-        if sign_in.consented is None:
+        if sign_in.consented_by != step.authentication.user_id:
             assert "consent" not in asked.prompt
             assert not known.client.require_consent or set(asked.scope) <= set(
                 known.consent.scope if known.consent else ()

@@ -116,7 +116,7 @@ def from_sign_in(sign_in: SignIn) -> bytes:
             "authentication": _from_authentication(sign_in.authentication),
             "account_chosen": sign_in.account_chosen,
             "other_account": sign_in.other_account,
-            "consented": sign_in.consented,
+            "consented_by": sign_in.consented_by,
         }
     )
 
@@ -128,7 +128,7 @@ def to_sign_in(stored: bytes | None) -> SignIn | None:
     version, _, text = stored.partition(b" ")
     try:
         raw = orjson.loads(text)
-        authentication, consented = raw.get("authentication"), raw.get("consented")
+        authentication = raw.get("authentication")
         return SignIn(
             id=raw["id"],
             pool=raw["pool"],
@@ -142,7 +142,7 @@ def to_sign_in(stored: bytes | None) -> SignIn | None:
             authentication=_to_authentication(authentication) if authentication is not None else None,
             account_chosen=raw.get("account_chosen", False),
             other_account=raw.get("other_account", False),
-            consented=tuple(consented) if consented is not None else None,
+            consented_by=raw.get("consented_by"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         _log.warning("a stored sign-in cannot be read: %s", type(error).__name__)

@@ -57,9 +57,9 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
         pool.id, presented.family_id, presented=presented.digest, successor=following.digest, now=now
     ):
         # Somebody was faster with the same token: a retry within the grace window, or a reuse.
-        await _judged(
-            services, request, await stores.grants.refresh_facts(pool.id, presented.family_id), presented, now
-        )
+        after = await stores.grants.refresh_facts(pool.id, presented.family_id)
+        if await _judged(services, request, after, presented, now) != "again":
+            raise ProtocolRefusal("invalid_grant", _INVALID, detail="the head did not move, yet nobody moved it")
 
     # answer
     services.emit(Event("token.issued", pool.id, user.id, client.client_id, request.address, _GRANT))
