@@ -248,7 +248,12 @@ def build(
     )
     starlette.router.redirect_slashes = False  # it would redirect to whatever the Host header says
     gate = Gate(
-        services, {**ENDPOINTS, **page_endpoints(frame)}, starlette, opened.metrics, lifecycle, access_log=opened.settings.log_requests
+        services,
+        {**ENDPOINTS, **page_endpoints(frame)},
+        starlette,
+        opened.metrics,
+        lifecycle,
+        access_log=opened.settings.log_requests,
     )
     starlette.router.routes += [
         Route(f"/.well-known/{name}/{{pool}}", _inserted(gate, endpoint), methods=["GET", "OPTIONS"])

@@ -6,6 +6,7 @@ at any moment and with any draw.
 
 import base64
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -49,16 +50,18 @@ class SystemRandom:
         self._block = b""
         self._at = 0
         self._pid = os.getpid()
+        self._guard = threading.Lock()
 
     def bytes(self, n: int) -> bytes:
-        at = self._at
-        end = at + n
-        if end > len(self._block) or self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._block = os.urandom(max(self._BLOCK, n))
-            at, end = 0, n
-        self._at = end
-        return self._block[at:end]
+        with self._guard:  # two threads must not get the same bytes
+            at = self._at
+            end = at + n
+            if end > len(self._block) or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._block = os.urandom(max(self._BLOCK, n))
+                at, end = 0, n
+            self._at = end
+            return self._block[at:end]
 
     def token(self, n: int = 32) -> str:
         return base64.urlsafe_b64encode(self.bytes(n)).rstrip(b"=").decode()

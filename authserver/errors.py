@@ -116,9 +116,7 @@ class ProtocolRefusal(Refusal):
         status: HTTP status at endpoints that answer directly.
     """
 
-    def __init__(
-        self, code: str, sentence: str, *, status: int = 400, detail: str | None = None
-    ) -> None:
+    def __init__(self, code: str, sentence: str, *, status: int = 400, detail: str | None = None) -> None:
         super().__init__(sentence, detail=detail)
         self.code = code
         self.status = status

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import ASGIApp
@@ -17,7 +18,7 @@ from authserver.errors import Busy, Refusal, Unexpected
 from authserver.logs import request_id
 from authserver.metrics import Metrics
 from authserver.services import Endpoint, Services
-from authserver.web import HTML, Answer, Gone, Headers, Message, MethodNotAllowed, Receive, Request, Scope, Send
+from authserver.web import HTML, JSON, Answer, Gone, Headers, Message, MethodNotAllowed, Receive, Request, Scope, Send
 
 log = structlog.get_logger("requests")
 
@@ -32,6 +33,11 @@ _PREFLIGHT: Headers = [
 ]
 
 
+_FOR_PROBES = frozenset(("/healthz", "/readyz"))
+"""Whoever looks whether we live calls us by address."""
+_OTHER_HOST = b'{"error":"invalid_request","error_description":"This server is not known by that Host."}'
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """Of whatever is no page: should a browser ever show it as one, it may load and run nothing. Pages bring their own."""
@@ -42,6 +48,17 @@ class Lifecycle:
     """Whether the server takes new work. While it drains, answers ask the peer to close the connection."""
 
     draining: bool = False
+
+
+def _hosts_of(base_url: str) -> frozenset[bytes]:
+    """How the Host header may spell our origin. On loopback all of its names mean us."""
+    parts = urlsplit(base_url)
+    usual = 443 if parts.scheme == "https" else 80
+    port = parts.port or usual
+    host = parts.netloc.lower().removesuffix(f":{port}")
+    names = _LOOPBACK if host in _LOOPBACK else (host,)
+    suffixes = (f":{port}", "") if port == usual else (f":{port}",)
+    return frozenset(f"{name}{suffix}".encode() for name in names for suffix in suffixes)
 
 
 class Gate:
@@ -68,6 +85,7 @@ class Gate:
         self._metrics = metrics
         self._lifecycle = lifecycle
         self._access_log = access_log
+        self._hosts = _hosts_of(services.base_url)
         self._random: Random = services.random
         self._of_pages: Headers = [_HSTS] if services.secure else []
         self._common: Headers = [*self._of_pages, (b"x-content-type-options", b"nosniff"), _POLICY]
@@ -82,6 +100,10 @@ class Gate:
         path: str = scope["path"]
         pool, _, below = path[1:].partition("/")
         endpoint = self._endpoints.get(below)
+        if path not in _FOR_PROBES and not self._is_ours(scope):
+            log.info("another host", path=path)
+            await self._send(Answer(400, JSON, _OTHER_HOST), ident, send)
+            return
         if endpoint is not None and pool[:1] != ".":
             answer = await self.answer(endpoint, pool, Request(scope, receive, ident, below))
             if answer is None:
@@ -94,6 +116,16 @@ class Gate:
         self._metrics.request(name, scope["method"], status, seconds)
         if self._access_log:
             log.info("request", method=scope["method"], path=path, status=status, milliseconds=round(seconds * 1e3, 2))
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Whether the Host header names us, if there is one (DESIGN 4): else a page of another name, pointed at our
+        address, would share our origin (DNS rebinding).
+        """
+        hosts = self._hosts
+        for name, value in scope["headers"]:
+            if name == b"host" and value not in hosts and value.lower() not in hosts:
+                return False
+        return True
 
     async def answer(self, endpoint: Endpoint, pool: str, request: Request) -> Answer | None:
         """Run an endpoint; None if the peer has gone."""

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from authserver.connection import GuardedProtocol
 from authserver.errors import Conflict
 from authserver.gate import Lifecycle
 
@@ -104,7 +105,7 @@ async def serving(
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
         timeout_graceful_shutdown=DRAIN,
-        h11_max_incomplete_event_size=65536,
+        http=GuardedProtocol,
         ws="none",
     )
     server = _Server(config)

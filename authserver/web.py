@@ -4,6 +4,7 @@ Starlette routes; on the hot endpoints its `Request.form()` alone would cost mor
 reference 1), so bodies are parsed here. Every limit on what strangers may send stands in this file.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ Headers = list[tuple[bytes, bytes]]
 MOST_BODY = 64 * 1024
 MOST_QUERY = 32 * 1024
 MOST_FIELDS = 100
+BODY_WITHIN = 30.0
+"""Seconds for a body that comes in pieces."""
 _LONGEST_LENGTH = 12  # digits of a Content-Length
 
 NO_STORE: Headers = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
@@ -200,16 +203,24 @@ class Request:
         # Whoever reads numbers of any length from strangers spends time on them, and Python refuses the longest.
         if length is not None and length.isdecimal() and (len(length) > _LONGEST_LENGTH or int(length) > MOST_BODY):
             raise TooLarge
-        body: bytes = b""
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Gone
-            body += message.get("body", b"")
-            if len(body) > MOST_BODY:
-                raise TooLarge
-            if not message.get("more_body"):
-                return body
+        body, more = self._take(await self.receive(), b"")
+        if more:  # few bodies come in pieces, and a clock for each would cost the others
+            try:
+                async with asyncio.timeout(BODY_WITHIN):
+                    while more:
+                        body, more = self._take(await self.receive(), body)
+            except TimeoutError:
+                raise Gone from None
+        return body
+
+    @staticmethod
+    def _take(message: Message, body: bytes) -> tuple[bytes, bool]:
+        if message["type"] == "http.disconnect":
+            raise Gone
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY:
+            raise TooLarge
+        return body, bool(message.get("more_body"))
 
 
 def set_cookie(name: str, value: str, *, secure: bool, max_age: int | None = None) -> tuple[bytes, bytes]:

@@ -152,6 +152,7 @@ class Users:
         if user.state in {"reset_required", "must_change"}:
             await self._change(pool, replace(user, state="confirmed"))
         await self._directory.clear_password_failures(pool.id, user.id)
+        await self._directory.forget_devices(pool.id, user.id)  # one may be a thief's, who knew the old password
         await self._end_access(pool.id, user.id)
 
     async def disable(self, pool: Pool, user: User) -> User:

@@ -24,10 +24,10 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
-def _decoy() -> str:
+def decoy_of(hasher: PasswordHasher) -> str:
     """A hash that no password has, but which costs as much to try as a real one, from the first try on."""
     salt, value = (base64.b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (16, 32))
-    return f"$argon2id$v=19$m={MEMORY_KIB},t={TIME_COST},p={LANES}${salt}${value}"
+    return f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}${salt}${value}"
 
 
 class Passwords:
@@ -46,7 +46,7 @@ class Passwords:
         self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="argon2")
         self._limit = self._threads + queue
         self._waiting = 0
-        self._decoy = _decoy()
+        self._decoy = decoy_of(self._hasher)
 
     async def hash(self, password: str) -> str:
         """The encoded Argon2id hash, salted by the library. Raises Busy."""

@@ -8,7 +8,7 @@ from authserver.errors import ProtocolRefusal
 from authserver.model.clients import Client
 from authserver.model.sessions import AuthorizationRequest
 from authserver.oauth.engine import Facts, judge_authorization, prove_redirect_uri, refuse_repeated
-from authserver.oauth.requests import check_supported, read_request, requested_scope
+from authserver.oauth.requests import READ, check_supported, read_request, requested_scope
 from authserver.services import Services
 from authserver.signin.service import response_uri
 from authserver.signin.steps import Finish, Refuse
@@ -63,7 +63,8 @@ def _judge(
     scope = requested_scope(params, client, issuer.pool)
     params.values["scope"] = " ".join(scope)
     judge_authorization(params, facts)
-    query = urlencode(params.pairs())  # in one spelling, so that a page may link to it
+    # In one spelling, so that a page may link to it; and what we do not read, nobody may have us store.
+    query = urlencode([(name, value) for name, value in params.pairs() if name in READ])
     return read_request(
         params, client=client, issuer=issuer, scope=scope, redirect_uri=redirect_uri, query=query, now=now
     )

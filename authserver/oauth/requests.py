@@ -17,7 +17,34 @@ from resource_servers.tokens import Audience, verify_jwt
 
 PROMPTS = ("none", "login", "consent", "select_account")
 
-_MOST = {"state": 4096, "nonce": 1024, "login_hint": 320, "claims": 8192, "ui_locales": 256, "acr_values": 512}
+READ = frozenset(
+    (
+        *(
+            "response_type",
+            "response_mode",
+            "client_id",
+            "redirect_uri",
+            "scope",
+            "state",
+            "nonce",
+            "prompt",
+            "max_age",
+        ),
+        *("code_challenge", "code_challenge_method", "login_hint", "id_token_hint", "ui_locales", "acr_values"),
+        *("claims", "resource", "lang"),
+    )
+)
+"""The parameters of an authorization request that mean something here; others are ignored (RFC 6749 3.1)."""
+
+_MOST = {
+    "state": 4096,
+    "nonce": 1024,
+    "login_hint": 320,
+    "claims": 8192,
+    "ui_locales": 256,
+    "acr_values": 512,
+    "id_token_hint": 8192,
+}
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MOST_SCOPES = 100

@@ -149,8 +149,9 @@ class MailModel(BaseModel):
 class SmsModel(BaseModel):
     model_config = _STRICT
     url: Annotated[Secret, AfterValidator(_sms)] | None = Field(
-        default=None, description="Where text messages go out: the URL of a webhook. `dev` has a mailbox. "
-        "This version sends none yet."
+        default=None,
+        description="Where text messages go out: the URL of a webhook. `dev` has a mailbox. "
+        "This version sends none yet.",
     )
 
 

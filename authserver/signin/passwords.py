@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.secrets import digest
@@ -60,6 +60,14 @@ def sign_in_name(user: User, pool: Pool) -> str | None:
     return next((name for kind in pool.sign_in_with if isinstance(name := names.get(kind), str) and name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who gave the right password, and the hash it was right for."""
+
+    user: User
+    encoded: str = field(repr=False)
+
+
 class PasswordFactor:
     """Judges passwords, with limits over all paths that take one."""
 
@@ -80,7 +88,18 @@ class PasswordFactor:
         self._emit = emit
         self._per_address = per_address
 
-    async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> User:
+    async def still_holds(self, pool: Pool, proof: Proof, password: str) -> bool:
+        """Whether what was proven is true now: a hashing takes long enough for a password to be replaced, or a user
+        disabled, meanwhile. Asked once the session is there, for whoever changes either ends the sessions after.
+        """
+        user = await self._directory.user(pool.id, proof.user.id)
+        credential = await self._directory.password(pool.id, proof.user.id)
+        if user is None or not user.can_sign_in or credential is None:
+            return False
+        # Another hash may be of the same password, brought to today's parameters by another sign-in.
+        return credential.hash == proof.encoded or await self._passwords.verify(credential.hash, password)
+
+    async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> Proof:
         """The user, if the password is right. Raises WrongCredentials, Throttled, Busy, StoreUnavailable.
 
         A known device (a browser that signed this user in before) is counted apart, so that a stranger who guesses
@@ -112,10 +131,11 @@ class PasswordFactor:
             await directory.clear_password_failures(pool_id, user_id)
         if self._passwords.needs_rehash(usable.hash):
             fresh = PasswordCredential(user_id, await self._passwords.hash(password), usable.set_at)
-            await directory.set_password(pool_id, fresh, replaces=usable.hash)
+            if await directory.set_password(pool_id, fresh, replaces=usable.hash):
+                usable = fresh
         if origin.device is not None and not known:
             await directory.remember_device(pool_id, user_id, origin.device, int(self._clock()))
-        return user
+        return Proof(user, usable.hash)
 
     async def _admit(self, pool: Pool, key: str, origin: Origin, user: User | None, client_id: str | None) -> None:
         now = self._clock()

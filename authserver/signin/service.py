@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from authserver.crypto.secrets import digest, same
 from authserver.effects import Clock, Random
-from authserver.errors import Conflict, Invalid, NotFound, SignInGone
+from authserver.errors import Conflict, Invalid, NotFound, SignInGone, WrongCredentials
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.grants import AuthorizationCode, Consent, Grant
@@ -180,7 +180,8 @@ class SignIns:
         if sign_in.identifier is None:
             raise Invalid("Enter the name you sign in with.", field="username")
         client_id = sign_in.request.client_id
-        user = await self._password.prove(pool, sign_in.identifier, password, origin, client_id)
+        proof = await self._password.prove(pool, sign_in.identifier, password, origin, client_id)
+        user = proof.user
         authentication = Authentication(user.id, self._now(), PASSWORD_AMR, PASSWORD_ACR)
         try:
             moved = await self._replace(sign_in, authentication=authentication)
@@ -189,6 +190,9 @@ class SignIns:
             # this proof must open a session of its own.
             moved = sign_in
         opened, secret = await self._sessions.open(pool, authentication, session)
+        if not await self._password.still_holds(pool, proof, password):
+            await self._sessions.end(pool, opened)
+            raise WrongCredentials
         self._emit(Event("sign_in.succeeded", pool.id, user.id, client_id, origin.address, {"amr": PASSWORD_AMR}))
         return moved, opened, secret
 
@@ -261,9 +265,12 @@ class SignIns:
         )
         secret = self._random.token(32)
         await self._grants.create_grant(pool.id, grant)
+        # Looked at once the grant is there: whoever ends the session from now on finds the grant and revokes it.
+        if not await self._sessions.note_client(pool, session, client.client_id):
+            await self._grants.revoke_grant(pool.id, grant.id, now, now + LIFETIME)
+            raise SignInGone("expired", restart=request.query, detail="the session ended meanwhile")
         # Kept longer than it is valid, so that a late replay is still recognised and revokes what it bought.
         await self._one_time.put(pool.id, codes.KIND, digest(secret), codes.encode(code), pool.tokens.code_ttl + 600)
-        await self._sessions.note_client(pool, session, client.client_id)
         self._emit(Event("grant.created", pool.id, grant.user_id, client.client_id, details={"scope": grant.scope}))
         return secret
 

@@ -66,23 +66,23 @@ class BrowserSessions:
         await self._store.put_session(pool.id, session, self._ttl(pool, session, now))
         return session, secret
 
-    async def note_client(self, pool: Pool, session: Session, client_id: str) -> None:
-        """The session's person uses this client now; remembered for logout."""
-        if client_id in session.clients:
-            return
+    async def note_client(self, pool: Pool, session: Session, client_id: str) -> bool:
+        """The session's person uses this client now; remembered for logout. False if the session has ended."""
         current = await self._store.session(pool.id, session.key)
         if current is not None and client_id not in current.clients:
             noted = replace(current, clients=(*current.clients, client_id))
             await self._store.touch_session(pool.id, noted, self._ttl(pool, noted, int(self._clock())))
+        return current is not None
 
     async def end(self, pool: Pool, session: Session) -> None:
         """Sign out: the session, its access tokens, and its refresh tokens but those for offline use.
 
         Revoked first: should the second store fail, the person is told and tries again, and no token outlives the
-        session.
+        session. And revoked once more, for a grant that was made in between: after that none can be.
         """
         await self._revocations.revoke_session(pool.id, session.sid, LONGEST_TOKEN)
         await self._store.delete_session(pool.id, session.key)
+        await self._revocations.revoke_session(pool.id, session.sid, LONGEST_TOKEN)
 
     @staticmethod
     def _ttl(pool: Pool, session: Session, now: int) -> int:

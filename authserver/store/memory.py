@@ -217,6 +217,9 @@ class MemoryDirectory:
     async def knows_device(self, pool: str, user_id: str, device: str) -> bool:
         return device in self._devices.get((pool, user_id), {})
 
+    async def forget_devices(self, pool: str, user_id: str) -> None:
+        self._devices.pop((pool, user_id), None)
+
     async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
         if (pool, user_id) not in self._users:
             return

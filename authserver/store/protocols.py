@@ -130,6 +130,10 @@ class Directory(Protocol):
         """Idempotent; keeps the 20 most recently seen devices of a user."""
         ...
 
+    async def forget_devices(self, pool: str, user_id: str) -> None:
+        """No browser counts as known to the user any more."""
+        ...
+
 
 class Grants(Protocol):
     """Grants, refresh token families, consents, spent codes and the revocation feed."""

@@ -47,6 +47,10 @@ class Issuer:
     plans: dict[tuple[tuple[str, ...], tuple[str, ...]], AccessPlan] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
 
+    def resources_of(self, scope: tuple[str, ...]) -> set[str]:
+        """The resource servers that some of these scopes belong to."""
+        return {server.identifier for server in self.pool.resource_servers if set(server.scope_names()) & set(scope)}
+
     def access_plan(self, client: Client, scope: tuple[str, ...], resource: tuple[str, ...]) -> AccessPlan:
         """How to issue an access token for these scopes and RFC 8707 resources to this client.
 

@@ -7,11 +7,15 @@ knows at once.
 from collections.abc import Awaitable, Callable, Mapping
 
 from authserver.effects import Clock
-from authserver.model.grants import Revocation
+from authserver.model.grants import Grant, Revocation
 from authserver.store import Grants
 
 OVERLAP = 10
 """Seconds read again at each look, since transactions become visible out of order."""
+
+WIDE_OVERLAP = 15 * 60
+WIDE_EVERY = 30
+"""Seconds read again now and then, for entries that a node stamped whose clock is behind ours; and how often."""
 
 LATE = 3600
 """Seconds that an entry stays beyond the longest life of a token: a code that was not redeemed yet (10 min at most), or
@@ -37,13 +41,19 @@ class Revocations:
         self._until: dict[tuple[str, str, str], int] = {}
         self._since = int(clock()) - HORIZON
         self._sweep_at = 0.0
+        self._wide_at = clock() + WIDE_EVERY
 
     async def follow(self) -> None:
         """Take in what came since the last look. Raises StoreUnavailable."""
         now = int(self._clock())
-        for entry in await self._grants.revocations(self._since):
+        since = self._since
+        if now >= self._wide_at:
+            since = min(since, now - WIDE_OVERLAP)
+        for entry in await self._grants.revocations(since):
             self._until[entry.pool, entry.kind, entry.id] = entry.expires_at
         self._since = now - OVERLAP
+        if since <= now - WIDE_OVERLAP:
+            self._wide_at = now + WIDE_EVERY
         if now >= self._sweep_at:
             self._sweep_at = now + 60
             self._until = {k: e for k, e in self._until.items() if e > now}
@@ -62,6 +72,13 @@ class Revocations:
         return (pool, "session", str(claims.get("sid", ""))) in until and "offline_access" not in str(
             claims.get("scope", "")
         ).split()
+
+    def covers_grant(self, grant: Grant) -> bool:
+        """Whether whatever the grant brings would be dead, by the grant itself or by its session."""
+        until = self._until
+        return (grant.pool, "grant", grant.id) in until or (
+            not grant.offline and (grant.pool, "session", grant.sid) in until
+        )
 
     async def revoke_grant(self, pool: str, grant_id: str, life: int) -> bool:
         """End a grant and every token of it. `life`: seconds that an access token of it may still live."""

@@ -354,6 +354,16 @@ async def test_a_page_brings_each_users_groups(directory: Directory) -> None:
     ]
 
 
+async def test_forgotten_devices_are_those_of_one_user(directory: Directory) -> None:
+    for user_id in ("ada", "bob"):
+        await directory.create_user(POOL, User(user_id, POOL, user_id))
+        await directory.remember_device(POOL, user_id, "device", NOW)
+    await directory.forget_devices(POOL, "ada")
+    await directory.forget_devices(POOL, "nobody")
+    assert not await directory.knows_device(POOL, "ada", "device")
+    assert await directory.knows_device(POOL, "bob", "device")
+
+
 # --- deleting ---------------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from authserver import app as composition
 from authserver.app import Opened, build
-from authserver.crypto.passwords import Passwords
+from authserver.crypto.passwords import Passwords, decoy_of
 from authserver.crypto.sealing import Sealer
 from authserver.crypto.secrets import digest
 from authserver.effects import SystemRandom
@@ -290,9 +290,12 @@ async def house(
     key_ring._signers = SIGNERS
     passwords = Passwords(threads=1)
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # what a hash costs is tested apart
+    passwords._decoy = decoy_of(passwords._hasher)
     opened = Opened(
         settings=load_settings(
-            environ={}, folder=Path("/nonexistent"), overrides={"base_url": base_url, "data_dir": "/nonexistent"}
+            environ={},
+            folder=Path("/nonexistent"),
+            overrides={"base_url": base_url, "data_dir": "/nonexistent", "log.requests": talkative},
         ),
         clock=time,
         random=random,
@@ -319,7 +322,7 @@ async def house(
     lifecycle = Lifecycle()
     events: list[Event] = []
     with patch.object(composition, "Renderer", renderer):
-        app = build(opened, lifecycle, listeners=[events.append], access_log=talkative)
+        app = build(opened, lifecycle, listeners=[events.append])
     with nullcontext([]) if talkative else capture_logs() as logs:
         yield House(time, opened, app, lifecycle, events, logs)
     passwords.close()

@@ -289,11 +289,9 @@ async def test_only_a_digest_of_a_session_cookie_and_of_a_code_is_stored() -> No
 
 
 HOSTS = {
-    "another host": [(b"host", b"evil.example")],
-    "another port": [(b"host", b"localhost:1")],
-    "two hosts": [(b"host", b"localhost:8000"), (b"host", b"evil.example")],
-    "a path in the host": [(b"host", b"localhost:8000/evil?x=")],
     "no host": [],
+    "in capitals": [(b"host", b"LocalHost:8000")],
+    "another name of loopback": [(b"host", b"127.0.0.1:8000")],
     "forwarded host": [(b"host", b"localhost:8000"), (b"x-forwarded-host", b"evil.example")],
     "forwarded scheme": [(b"host", b"localhost:8000"), (b"x-forwarded-proto", b"https")],
     "forwarded": [(b"host", b"localhost:8000"), (b"forwarded", b"host=evil.example;proto=https")],
@@ -340,6 +338,46 @@ async def test_no_header_changes_who_we_are(headers: list[tuple[bytes, bytes]]) 
         import orjson
 
         assert claims(orjson.loads(token.body)["access_token"])["iss"] == ISSUER
+
+
+OTHER_HOSTS = {
+    "another host": [(b"host", b"evil.example")],
+    "our name under another": [(b"host", b"localhost.evil.example:8000")],
+    "another port": [(b"host", b"localhost:1")],
+    "no port": [(b"host", b"localhost")],
+    "two hosts": [(b"host", b"localhost:8000"), (b"host", b"evil.example")],
+    "a path in the host": [(b"host", b"localhost:8000/evil?x=")],
+    "an empty host": [(b"host", b"")],
+}
+
+
+@each("headers", OTHER_HOSTS)
+async def test_another_host_is_refused_and_its_twin_is_not(headers: list[tuple[bytes, bytes]]) -> None:
+    """DESIGN 4, DNS rebinding. Probes call us by address, and learn nothing."""
+    async with house() as at:
+        for path in (f"/{POOL}/.well-known/openid-configuration", f"/{POOL}/login", "/nothing"):
+            refused = await at.raw("GET", path, b"", headers)
+            assert refused.status == 400
+            assert b"by that Host" in refused.body
+            assert (await at.raw("GET", path, b"", [(b"host", b"localhost:8000")])).body != refused.body
+        assert (await at.raw("GET", "/healthz", b"", headers)).status == 200
+
+
+@each(
+    "case",
+    {
+        "https": ("https://login.example", b"login.example", True),
+        "https with its port": ("https://login.example", b"login.example:443", True),
+        "https on another port": ("https://login.example:8443", b"login.example", False),
+        "loopback means nothing there": ("https://login.example", b"localhost", False),
+        "IPv6": ("http://[::1]:8000", b"[::1]:8000", True),
+    },
+)
+async def test_the_host_is_that_of_the_base_url(case: tuple[str, bytes, bool]) -> None:
+    base_url, host, ours = case
+    async with house(base_url=base_url) as at:
+        answer = await at.raw("GET", f"/{POOL}/.well-known/jwks.json", b"", [(b"host", host)])
+        assert answer.status == (200 if ours else 400)
 
 
 INJECTED = (

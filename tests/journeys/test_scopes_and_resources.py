@@ -193,9 +193,13 @@ async def test_the_token_request_may_pick_the_resource_but_not_another_than_was_
 async def test_without_a_resource_at_first_the_token_request_may_name_one() -> None:
     async with house() as at:
         browser = at.browser()
-        answer = await browser.redeem(await browser.code(scope=f"openid {READ}"), resource=STOCK)
-        assert answer.json()["scope"] == "openid"
-        assert claims(answer.json()["access_token"])["aud"] == [STOCK, ISSUER]
+        code = await browser.code(scope=f"openid {READ}")
+        assert (await browser.redeem(code, resource=STOCK)).json()["error"] == "invalid_target"  # nobody allowed that
+        answer = (await browser.redeem(code, resource=ORDERS)).json()
+        assert claims(answer["access_token"])["aud"] == [ORDERS, ISSUER]
+        refused = await browser.refresh(answer["refresh_token"], resource=STOCK)
+        assert refused.json()["error"] == "invalid_target"
+        assert (await browser.refresh(answer["refresh_token"], resource=ORDERS)).status_code == 200
 
 
 async def test_a_client_has_no_token_made_for_an_api_it_may_not_use() -> None:
@@ -211,7 +215,8 @@ async def test_a_client_has_no_token_made_for_an_api_it_may_not_use() -> None:
         assert (await browser.redeem(code, "small")).status_code == 200
         code = answered(await browser.authorize(**small))["code"]
         assert (await browser.redeem(code, "small", resource=STOCK)).json()["error"] == "invalid_target"
-        assert (await browser.redeem(code, "small", resource=ORDERS)).status_code == 200
+        assert (await browser.redeem(code, "small", resource=ORDERS)).json()["error"] == "invalid_target"
+        assert (await browser.redeem(code, "small")).status_code == 200
 
 
 async def test_an_api_without_scopes_is_open_to_every_client() -> None:

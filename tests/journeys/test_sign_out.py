@@ -286,7 +286,7 @@ async def test_signing_out_ends_the_sessions_tokens_but_those_for_offline_use() 
         assert (await browser.userinfo(elsewhere["access_token"])).status_code == 200  # her other session lives on
 
 
-async def test_a_code_of_a_session_that_ended_buys_dead_tokens() -> None:
+async def test_a_code_of_a_session_that_ended_buys_nothing() -> None:
     async with house() as at:
         browser = at.browser()
         hint = (await browser.tokens())["id_token"]
@@ -294,7 +294,5 @@ async def test_a_code_of_a_session_that_ended_buys_dead_tokens() -> None:
         before = (await browser.redeem(codes[0])).json()
         assert (await browser.userinfo(before["access_token"])).status_code == 200
         await logout(browser, id_token_hint=hint)
-        late = (await browser.redeem(codes[1])).json()
-        assert (await browser.userinfo(late["access_token"])).status_code == 401
-        assert (await browser.refresh(late["refresh_token"])).json()["error"] == "invalid_grant"
+        assert (await browser.redeem(codes[1])).json()["error"] == "invalid_grant"
         assert (await browser.userinfo(before["access_token"])).status_code == 401

@@ -42,7 +42,7 @@ def request(
     close: bool = True,
 ) -> bytes:
     """A request, byte for byte."""
-    headers = {"Host": "127.0.0.1"}
+    headers: dict[str, str] = {}
     if close:
         headers["Connection"] = "close"
     if basic is not None:

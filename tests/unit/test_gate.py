@@ -28,6 +28,7 @@ class Services:
 
     random = SystemRandom()
     issuers = Issuers()
+    base_url = "http://localhost:8000"
 
     def __init__(self, *, secure: bool = False) -> None:
         self.secure = secure

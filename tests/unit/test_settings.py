@@ -161,7 +161,7 @@ def test_a_key_in_the_wrong_table_is_sent_to_the_right_one(load: Load) -> None:
 
 def test_a_name_like_no_other_gets_the_list(load: Load) -> None:
     assert refusal(load, "[log]\nzzz = 1\n") == [
-        "unknown key `zzz` of [log] in poolgate.toml line 2; known here: `format`, `level`"
+        "unknown key `zzz` of [log] in poolgate.toml line 2; known here: `format`, `level`, `requests`"
     ]
 
 
@@ -220,6 +220,8 @@ GOOD_AND_BAD = [
     ("trusted_proxies", '["::1"]', '"::1"', "must be a list"),
     ("outbound.allow", '["10.0.0.0/8", "hooks.internal"]', '["https://hooks.internal"]', "must be a network"),
     ("log.format", '"pretty"', '"xml"', "'json' or 'pretty'"),
+    ("log.requests", "true", '"true"', "true or false"),
+    ("guessing.per_address", "5", "0", "greater than or equal to 1"),
     ("log.level", '"warning"', '"loud"', "'debug', 'info', 'warning' or 'error'"),
     ("database_url", '"postgresql+asyncpg://u:pw-7@db/pg"', '"mysql://u:pw-7@db/pg"', "must begin with"),
     ("database_url", '"postgresql+asyncpg://u:pw-7@db/pg"', '"postgresql+asyncpg://u:pw-7@db"', "names no database"),

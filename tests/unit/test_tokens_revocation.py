@@ -6,7 +6,7 @@ import pytest
 
 from authserver.model.grants import Grant
 from authserver.store.memory import MemoryGrants
-from authserver.tokens.revocation import HORIZON, OVERLAP, Revocations
+from authserver.tokens.revocation import HORIZON, OVERLAP, WIDE_EVERY, WIDE_OVERLAP, Revocations
 
 pytestmark = pytest.mark.anyio
 
@@ -122,3 +122,28 @@ async def test_a_start_reads_back_two_days_and_a_look_some_seconds() -> None:
     await grants.revoke_token("p", "late.x", now - OVERLAP, now + 1000)  # of a transaction that took its time
     await book.list.follow()
     assert book.list.covers("p", {"jti": "late.x"})
+
+
+async def test_a_node_whose_clock_is_behind_is_heard_within_half_a_minute() -> None:
+    book = Book()
+    await book.list.follow()
+    behind = int(book.now) - WIDE_OVERLAP + 60
+    await book.grants.revoke_token("p", "slow.x", behind, int(book.now) + 1000)
+    await book.grants.revoke_token("p", "ancient.x", behind - 120, int(book.now) + 1000)
+    for seconds, heard in ((1, False), (WIDE_EVERY, True)):
+        book.now += seconds
+        await book.list.follow()
+        assert book.list.covers("p", {"jti": "slow.x"}) is heard
+    assert not book.list.covers("p", {"jti": "ancient.x"})
+
+
+@pytest.mark.parametrize("offline", [False, True])
+async def test_a_grant_is_dead_by_itself_or_by_its_session_unless_it_is_for_offline_use(offline: bool) -> None:
+    book = Book()
+    of_session, by_itself = grant(offline=offline), grant("other", sid="else", offline=offline)
+    assert not book.list.covers_grant(of_session)
+    await book.list.revoke_session("p", "sid", 900)
+    assert book.list.covers_grant(of_session) is not offline
+    assert not book.list.covers_grant(by_itself)
+    await book.list.revoke_grant("p", "other", 900)
+    assert book.list.covers_grant(by_itself)

@@ -73,6 +73,7 @@ _CLEAR_FAILURES = sa.delete(password_failures).where(_IS_COUNTER)
 
 _IS_DEVICE = sa.and_(known_devices.c.pool == _POOL, known_devices.c.user_id == _USER)
 _KNOWS_DEVICE = sa.select(known_devices.c.device).where(_IS_DEVICE, known_devices.c.device == _DEVICE)
+_FORGET_DEVICES = sa.delete(known_devices).where(_IS_DEVICE)
 _FORGET_OLD_DEVICES = sa.delete(known_devices).where(
     _IS_DEVICE,
     known_devices.c.device.not_in(
@@ -210,6 +211,9 @@ class SqlDirectory:
 
     async def knows_device(self, pool: str, user_id: str, device: str) -> bool:
         return bool(await self._database.fetch(_KNOWS_DEVICE, {"pool": pool, "user_id": user_id, "device": device}))
+
+    async def forget_devices(self, pool: str, user_id: str) -> None:
+        await self._database.change((_FORGET_DEVICES, {"pool": pool, "user_id": user_id}))
 
     async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
         seen = {"pool": pool, "user_id": user_id, "device": device, "last_seen": now}

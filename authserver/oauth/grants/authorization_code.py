@@ -41,9 +41,9 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     user = await services.stores.directory.user(pool.id, code.user_id)
     if user is None or not user.can_sign_in:
         raise ProtocolRefusal("invalid_grant", _INVALID, detail="the user may not sign in any more")
-    resource = tuple(request.form.all("resource")) or code.grant.resource
-    if code.grant.resource and not set(resource) <= set(code.grant.resource):
-        raise ProtocolRefusal("invalid_target", "The resource was not part of the authorization request.")
+    if services.revocations.covers_grant(code.grant):
+        raise ProtocolRefusal("invalid_grant", _INVALID, detail="the grant was revoked, or its session ended")
+    resource = request.resource(code.grant)
     plan = issuer.access_plan(client, code.grant.scope, resource)
 
     # spend

@@ -36,17 +36,16 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
         raise AssertionError("the engine passed a request without a refresh token")
     now = int(services.clock())
     verdict = await _judged(services, request, stored, presented, now)
+    if services.revocations.covers_grant(stored.grant):
+        raise ProtocolRefusal("invalid_grant", _INVALID, detail="the session ended while the grant was made")
     if user is None or not user.can_sign_in:
         raise ProtocolRefusal("invalid_grant", _INVALID, detail="the user may not sign in any more")
     wanted = request.form.get("scope")
     scope = request.still_allowed(stored.grant.scope)
     if wanted is not None:
         scope = narrowed(scope, wanted.split())
-    granted = stored.grant if scope == stored.grant.scope else replace(stored.grant, scope=scope)
-    resource = tuple(request.form.all("resource")) or stored.grant.resource
-    if stored.grant.resource and not set(resource) <= set(stored.grant.resource):
-        raise ProtocolRefusal("invalid_target", "The resource was not part of the authorization request.")
-    plan = issuer.access_plan(client, scope, resource)
+    granted = replace(stored.grant, scope=scope, claims=request.claims_still_allowed(stored.grant))
+    plan = issuer.access_plan(client, scope, request.resource(stored.grant))
 
     # mint
     minted = mint_for_user(issuer, plan, client, granted, user, nonce=None, now=now, random=services.random)
