@@ -21,10 +21,10 @@ FIELDS = frozenset(
         "event", "level", "timestamp", "logger", "request_id", "exception", "exc_info", "stack_info",
         "pool", "user_id", "client_id", "address", "reason", "tries", "amr", "scope", "grant_type", "detail", "code",
         "status", "method", "endpoint", "milliseconds", "store", "role", "worker", "pid", "url", "port", "path",
-        "seconds", "version", "kid", "alg", "count", "signal", "kind", "error", "restarts", "file", "changes",
+        "seconds", "version", "kid", "alg", "count", "signal", "kind", "error", "restarts", "file", "changes", "advice",
     }
 )  # fmt: skip
-"""Fields that never hold a secret. `code` is an error code, `url` and `path` are our own."""
+"""Fields that hold no secret. `code` is an error code, `url` an address of ours, `path` a request's without its query."""
 
 QUIET = frozenset({"token.issued"})
 """Events that are counted but not logged: thousands a second are ordinary."""
@@ -40,7 +40,7 @@ def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> 
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Blank every field that is not on the list, and break no line."""
+    """Blank every field that is not on the list."""
     for name in event:
         if name not in FIELDS and not name.startswith("_"):
             event[name] = "[redacted]"

@@ -62,12 +62,20 @@ async def _migrate(settings: "Settings") -> None:
     await migrate(settings)
 
 
+def _is_new(settings: "Settings") -> bool:
+    return settings.database_url is None and not (settings.data_dir / "poolgate.sqlite").exists()
+
+
 @dataclass(slots=True)
 class Run:
-    """One run of the command line: what it reaches the world through. `debug` shows tracebacks."""
+    """One run of the command line: what it reaches the world through. `debug` shows tracebacks.
+
+    `is_new` tells whether nothing was ever stored where the settings say, without making it.
+    """
 
     open_stores: OpenStores = _open_stores
     migrate: Callable[["Settings"], Coroutine[Any, Any, None]] = _migrate
+    is_new: Callable[["Settings"], bool] = _is_new
     clock: Clock = system_clock
     random: Random = field(default_factory=SystemRandom)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

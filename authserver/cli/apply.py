@@ -1,5 +1,6 @@
 """`poolgate apply`: pools created and updated from files, or the difference shown."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authserver.cli._context import Config, DataDir, House, Json, Run, with_stores
+from authserver.cli._context import Config, DataDir, House, Json, Run, load, with_stores
 
 if TYPE_CHECKING:
     from authserver.accounts.changes import Change, FieldChange
-    from authserver.accounts.provision import Plan
+    from authserver.accounts.provision import Plan, Tools
     from authserver.poolfile import PoolFile
+    from authserver.store import Stores
 
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
 _DURATIONS = ("_ttl", "refresh_idle", "refresh_grace", "session.idle", "session.absolute")
@@ -31,31 +33,41 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Create or update pools from files. Applying again changes nothing."""
+    from authserver.accounts.provision import carry_out
     from authserver.cli._branding import refuse_bad_branding
     from authserver.poolfile import load_pool_files
+    from authserver.store.memory import memory_stores
 
     run: Run = ctx.obj
     pool_files = load_pool_files(files, environ=run.environ)
     refuse_bad_branding(pool_files)
 
-    async def work(house: House) -> list["Plan"]:
-        plans = await plans_of(house, pool_files, prune=prune)
-        if not as_json:
-            for made in plans:
-                await _one(house, made, dry_run=dry_run)
-        elif not dry_run:
-            from authserver.accounts.provision import carry_out
-
-            for made in plans:
-                await carry_out(made, house.tools())
+    async def show(stores: "Stores") -> list["Plan"]:
+        plans = await plans_of(stores, pool_files, prune=prune)
+        for made in () if as_json else plans:
+            await _one(made, None)
         return plans
 
-    plans = with_stores(ctx, config, data_dir, work)
+    async def work(house: House) -> list["Plan"]:
+        if dry_run:
+            return await show(house.stores)
+        plans = await plans_of(house.stores, pool_files, prune=prune)
+        for made in plans:
+            if as_json:
+                await carry_out(made, house.tools())
+            else:
+                await _one(made, house.tools())
+        return plans
+
+    if dry_run and run.is_new(load(run, config, data_dir)):
+        plans = asyncio.run(show(memory_stores(run.clock)))  # opening the real ones would make them
+    else:
+        plans = with_stores(ctx, config, data_dir, work)
     if as_json:
         typer.echo(json.dumps({"dry_run": dry_run, "pools": [_as_json(p) for p in plans]}, indent=2))
 
 
-async def plans_of(house: House, files: tuple["PoolFile", ...], *, prune: bool) -> list["Plan"]:
+async def plans_of(stores: "Stores", files: tuple["PoolFile", ...], *, prune: bool) -> list["Plan"]:
     """The plans of all files, or every reason why one cannot be carried out: nothing is done by halves."""
     from authserver.accounts.provision import gather, plan
     from authserver.tomlfile import BadConfig, Fault
@@ -64,7 +76,7 @@ async def plans_of(house: House, files: tuple["PoolFile", ...], *, prune: bool) 
     faults: list[Fault] = []
     for file in files:
         try:
-            plans.append(plan(await gather(house.stores, file), file, prune=prune))
+            plans.append(plan(await gather(stores, file), file, prune=prune))
         except BadConfig as error:
             faults += error.faults
     if faults:
@@ -72,7 +84,8 @@ async def plans_of(house: House, files: tuple["PoolFile", ...], *, prune: bool) 
     return plans
 
 
-async def _one(house: House, made: "Plan", *, dry_run: bool) -> None:
+async def _one(made: "Plan", tools: "Tools | None") -> None:
+    """Carry out a plan and show it as it goes; without tools only show it."""
     from rich.console import Console
 
     from authserver.accounts.provision import carry_out
@@ -83,14 +96,14 @@ async def _one(house: House, made: "Plan", *, dry_run: bool) -> None:
         console.print(f"{pool}: up to date")
     else:
         console.print(f"{pool} ({made.file.name})")
-        if dry_run:
+        if tools is None:
             for change in made.changes:
                 _show(console.print, change)
         else:
-            await carry_out(made, house.tools(), done=lambda change: _show(console.print, change))
+            await carry_out(made, tools, done=lambda change: _show(console.print, change))
         count = len(made.changes)
         what = f"{count} change" if count == 1 else f"{count} changes"
-        console.print(f"{pool}: {what}{' to make; nothing was changed' if dry_run else ' made'}")
+        console.print(f"{pool}: {what}{' to make; nothing was changed' if tools is None else ' made'}")
     for note in made.notes:
         console.print(f"note: {note}")
 

@@ -145,7 +145,7 @@ async def apply_pool_files(settings: Settings, opened: Opened) -> None:
     house = House(opened, settings, opened.clock, opened.random)
     files = load_pool_files(settings.pool_files, environ=os.environ)
     refuse_bad_branding(files)
-    for made in await plans_of(house, files, prune=False):
+    for made in await plans_of(opened.stores, files, prune=False):
         if not made.empty:
             await carry_out(made, house.tools())
             log.info("pool file applied", pool=made.pool.id, changes=len(made.changes))

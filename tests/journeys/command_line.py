@@ -73,6 +73,7 @@ class Terminal:
             patch.delenv("NO_COLOR", raising=False)
             run = Run(
                 open_stores=open_stores,
+                is_new=lambda _settings: False,
                 migrate=migrate,
                 clock=self.place.clock,
                 random=self.place.random,

@@ -260,6 +260,29 @@ def test_the_log_is_one_json_object_a_line_and_holds_no_secret(tmp_path: Path) -
     assert (tmp_path / "output.txt").read_text() == ""
 
 
+def test_a_dry_run_before_there_is_anything_makes_nothing(tmp_path: Path) -> None:
+    other = neighbour(None, tmp_path)
+    file = str(tmp_path / f"{POOL}.toml")
+    shown = other.run("apply", file, "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert f"+ pool {POOL}" in shown.stdout
+    assert "nothing was changed" in shown.stdout
+    assert not other.data_dir.exists()
+    assert other.run("apply", file).returncode == 0
+    assert "up to date" in other.run("apply", file, "--dry-run").stdout
+
+
+def test_the_demos_pool_is_not_served_to_others(tmp_path: Path) -> None:
+    """Its passwords stand in the documentation. On this machine it is only worth a warning."""
+    with installation(tmp_path, pools={"demo_Pool1": pool_file(POOL).replace(POOL, "demo_Pool1")}) as at:
+        said = [record for record in at.records() if record["event"] == "unsafe"]
+        assert "demo_pool" in {record["code"] for record in said}
+        assert all("[redacted]" not in record.values() for record in said)
+        assert at.stop() == 0
+    at.settings.write_text(at.settings.read_text().replace("http://", "https://"))
+    assert "demo's pool" in refused(at)
+
+
 def metrics(at: Installation, name: str, **labels: str) -> float:
     """The sum of a counter's series that carry the labels."""
     with urllib.request.urlopen(f"http://127.0.0.1:{at.metrics_port}/metrics", timeout=10) as answer:
