@@ -5,8 +5,8 @@ reference 1), so bodies are parsed here. Every limit on what strangers may send 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -144,7 +144,6 @@ class Request:
     id: str
     path: str = ""
     _cookies: dict[str, str] | None = None
-    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -236,6 +235,3 @@ def set_cookie(name: str, value: str, *, secure: bool, max_age: int | None = Non
 def clear_cookie(name: str, *, secure: bool) -> tuple[bytes, bytes]:
     """A Set-Cookie header that ends the cookie."""
     return set_cookie(name, "", secure=secure, max_age=0)
-
-
-JsonObject = Mapping[str, object]

@@ -1,6 +1,5 @@
 """`poolgate apply`: pools created and updated from files, or the difference shown."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +32,8 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Create or update pools from files. Applying again changes nothing."""
+    import asyncio
+
     from authserver.accounts.provision import carry_out
     from authserver.cli._branding import refuse_bad_branding
     from authserver.poolfile import load_pool_files

@@ -123,7 +123,6 @@ class Issuers:
         self._base_url = base_url
         self._master = master
         self._ready: dict[str, tuple[Issuer, int]] = {}
-        self._until: dict[str, float] = {}
 
     def url(self, pool: str) -> str:
         """The pool's issuer identifier."""

@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from authserver.accounts.directory import Users
 from authserver.errors import StoreUnavailable
+from authserver.model.grants import Revocation
+from authserver.model.users import PasswordCredential
 from tests.journeys.house import ADA, BOB, PASSWORD, POOL, Browser, House, answered, claims, each, house, pool
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +150,51 @@ async def test_a_head_that_nobody_moved_brings_no_token() -> None:
         assert (await refresh_of(browser, tokens))["error"] == "invalid_grant"
         at.stores.grants.rotate = rotate  # type: ignore[method-assign]
         assert (await refresh_of(browser, tokens))["access_token"]
+
+
+async def test_who_loses_a_race_within_the_grace_window_gets_the_same_successor() -> None:
+    async with house() as at:
+        browser = at.browser()
+        tokens = await browser.tokens()
+        rotate = at.stores.grants.rotate
+
+        async def faster(*args: Any, **kwargs: Any) -> bool:
+            assert await rotate(*args, **kwargs)
+            return False  # somebody else's was the first
+
+        at.stores.grants.rotate = faster  # type: ignore[method-assign]
+        first = await refresh_of(browser, tokens)
+        at.stores.grants.rotate = rotate  # type: ignore[method-assign]
+        assert (await refresh_of(browser, tokens))["refresh_token"] == first["refresh_token"]
+
+
+@each("scope", {"of a session": "openid", "offline": "openid offline_access"})
+async def test_a_grant_that_slipped_past_a_sign_out_is_dead_unless_it_is_for_offline_use(scope: str) -> None:
+    async with house() as at:
+        browser = at.browser()
+        tokens = await browser.tokens(scope=scope)
+        sid = claims(tokens["access_token"])["sid"]
+        await at.opened.revocations._note(Revocation(POOL, "session", sid, 0, 10**10))
+        said = await refresh_of(browser, tokens)
+        assert ("access_token" in said) is ("offline" in scope), said
+
+
+async def test_a_rehash_that_comes_second_is_none() -> None:
+    async with house() as at:
+        old = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+        await at.stores.directory.set_password(POOL, PasswordCredential(ADA.id, old, 1))
+        keep = at.stores.directory.set_password
+
+        async def second(*_: object, **__: object) -> bool:
+            return False
+
+        at.stores.directory.set_password = second  # type: ignore[assignment]
+        assert "code" in answered(await at.browser().sign_in())
+        at.stores.directory.set_password = keep  # type: ignore[method-assign]
+        assert "code" in answered(await at.browser().sign_in())
+        stored = await at.stores.directory.password(POOL, ADA.id)
+        assert stored is not None
+        assert stored.hash != old
 
 
 async def test_consent_that_broke_off_is_asked_of_the_next_person() -> None:

@@ -148,6 +148,8 @@ class World:
             return False
         if not (ours and proven and self.now - code.issued < CODE_LIVES and code.grant.person.enabled):
             return False
+        if code.grant.revoked:
+            return False
         code.spent = True
         return True
 
