@@ -24,6 +24,7 @@ max_connections = 60
 synchronous_commit = on
 fsync = on
 shared_buffers = 256MB
+autovacuum_naptime = 1s
 max_wal_size = 4GB
 checkpoint_timeout = 30min
 """
