@@ -1,8 +1,10 @@
 """One worker of `poolgate serve --workers N`: serves a socket it was given, with stores that its parent prepared."""
 
 import asyncio
+import contextlib
 import os
 import pickle
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from authserver.serving import run, serving, settle, until_stopped
 from authserver.settings import Settings
 
 log = structlog.get_logger("server")
+
+_PR_SET_PDEATHSIG = 1
 
 NOTICE = 0.2
 """Seconds between `/readyz` turning and the socket closing."""
@@ -70,9 +74,23 @@ async def _note_metrics(metrics: Metrics, order: Order) -> None:
             os._exit(1)  # the parent died and the stores die with it; whoever supervises starts us all anew
 
 
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process with its parent (Linux): whoever starts the server again at once must find the
+    port free. Elsewhere `_note_metrics` sees to it within a second.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(ImportError, OSError, AttributeError):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the order was placed
+        sys.exit(1)
+
+
 def main() -> None:
     """The process."""
     order: Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, over its pipe
+    _die_with(order.parent)
     configure(order.settings.log_format, order.settings.log_level)
     run(work(order))
 
