@@ -151,8 +151,8 @@ COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11.0 --generat
 lock: .venv/.dev  ## compile the requirements and package-lock.json anew; pins stay where they can
 	@$(PIP) --require-hashes -r requirements/uv.txt
 	$(say) "locks: requirements/server.txt, requirements/dev.txt"
-	@$(COMPILE) --extra server --extra postgres --extra build --output-file requirements/server.txt
-	@$(COMPILE) --extra server --extra postgres --extra build --extra dev --constraint requirements/server.txt \
+	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra build --output-file requirements/server.txt
+	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra build --extra dev --constraint requirements/server.txt \
 		--output-file requirements/dev.txt
 	$(say) "locks: tests/interop/package-lock.json"
 	@$(PY) tests/tools.py npm-lock

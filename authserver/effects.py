@@ -1,7 +1,7 @@
-"""Time and chance as arguments.
+"""Time, chance and outbound HTTP as arguments.
 
-The linter bans the wall clock and the random generators everywhere else (STYLE 10), so that every rule can be tested
-at any moment and with any draw.
+The linter bans the wall clock, the random generators and HTTP clients everywhere else (STYLE 10), so that every rule can
+be tested at any moment, with any draw and without a network.
 """
 
 import base64
@@ -9,7 +9,9 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 Clock = Callable[[], float]
@@ -68,3 +70,74 @@ class SystemRandom:
 
     def uuid(self) -> str:
         return str(uuid.UUID(bytes=self.bytes(16), version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An HTTP answer, read to its end. Header names are in lower case; values of a repeated one are joined by ", "."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class HttpFailed(Exception):  # noqa: N818 - named for what happened
+    """There is no answer to use. The text says why, for our log: it names hosts, never headers or bodies.
+
+    HttpFailed
+    +-- HttpForbidden      the URL or the address behind it is none that we may ask; nothing was sent
+    +-- HttpUnreachable    no name, no connection, or no certificate for that name; nothing was sent
+    +-- HttpTimedOut       the time was over; the request may have arrived
+    +-- HttpTooLarge       the answer is larger than what was asked for
+    +-- HttpBroken         the connection ended in the middle, or what came is not HTTP; the request may have arrived
+    """
+
+
+class HttpForbidden(HttpFailed):
+    pass
+
+
+class HttpUnreachable(HttpFailed):
+    pass
+
+
+class HttpTimedOut(HttpFailed):
+    pass
+
+
+class HttpTooLarge(HttpFailed):
+    pass
+
+
+class HttpBroken(HttpFailed):
+    pass
+
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Http(Protocol):
+    """Requests to other servers; `authserver.outbound` is the one implementation (DESIGN 6.3)."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        body: bytes = b"",
+        timeout: float = 5.0,
+        limit: int = 512 * 1024,
+        redirects: int = 0,
+    ) -> HttpAnswer:
+        """Ask once, and return the answer whatever its status.
+
+        Args:
+            timeout: seconds for all of it, from looking up the name to the last byte of the body.
+            limit: bytes that the body may have once unpacked.
+            redirects: how many are followed, of GET and HEAD alone; without, a redirect is an answer like any other.
+
+        Raises:
+            HttpFailed: one of its kinds.
+        """
+        ...

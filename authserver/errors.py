@@ -9,6 +9,12 @@ class through every table.
     +-- Conflict            it exists already, or changed meanwhile
     +-- Invalid             a value breaks a rule; `field` says which
     +-- WrongCredentials    the secret does not match, or the account cannot sign in
+    +-- WrongCode           the code is not the one; `tries_left` if it may be told
+    +-- CodeExpired         the code is over, used, or was tried too often
+    +-- InvalidForm         several fields of a form do; `faults` says which and how
+    +-- WeakPassword        a new password breaks rules; `rules` are their codes
+    +-- Vetoed              a trigger of the pool says no, in a sentence of its own
+    +-- TriggerFailed       a trigger does not answer, or not what it should
     +-- Throttled           too many tries; `retry_after` seconds
     +-- SignInGone          the sign-in expired, finished, or belongs to another browser
     +-- Busy                a bounded resource is full; `retry_after` seconds
@@ -62,6 +68,67 @@ class WrongCredentials(Refusal):
 
     code = "wrong_credentials"
     sentence = "Incorrect username or password."
+
+
+class WrongCode(Refusal):
+    """A one-time code does not match. `tries_left` is None where that may not or need not be told."""
+
+    code = "wrong_code"
+    sentence = "The code is not right."
+
+    def __init__(self, tries_left: int | None = None, *, detail: str | None = None) -> None:
+        super().__init__(detail=detail)
+        self.tries_left = tries_left
+
+
+class CodeExpired(Refusal):
+    """No try will help: `reason` is "expired", "used" or "too_many"."""
+
+    code = "code_expired"
+    sentence = "The code cannot be used any more. Ask for another."
+
+    def __init__(self, reason: str = "expired", *, detail: str | None = None) -> None:
+        super().__init__(detail=detail)
+        self.reason = reason
+
+
+class InvalidForm(Invalid):
+    """Fields of a form break rules. `faults` are (field, code, sentence); the codes are those of `rules.fields`, and the
+    sentence may be empty.
+    """
+
+    code = "invalid_form"
+    sentence = "Some fields need another look."
+
+    def __init__(self, faults: tuple[tuple[str, str, str], ...]) -> None:
+        super().__init__(field=faults[0][0] if faults else "")
+        self.faults = faults
+
+
+class WeakPassword(Invalid):
+    """A new password breaks rules of the pool. `rules` are their codes (`accounts.passwords.BrokenRule`)."""
+
+    code = "weak_password"
+    sentence = "Choose another password."
+
+    def __init__(self, rules: tuple[str, ...], sentence: str | None = None) -> None:
+        super().__init__(sentence, field="new_password")
+        self.rules = rules
+
+
+class Vetoed(Refusal):
+    """A trigger of the pool refuses what was about to happen. The sentence is its own, and shown to the person."""
+
+    code = "vetoed"
+    sentence = "This is not possible."
+
+
+class TriggerFailed(Refusal):
+    """A trigger did not answer in time, or not in its form. What waited for it has not happened."""
+
+    code = "trigger_failed"
+    sentence = "A service that has to agree does not answer at the moment."
+    retry_after = 5
 
 
 class Throttled(Refusal):

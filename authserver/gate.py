@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.types import ASGIApp
 
+from authserver.audit import Caller, caller
 from authserver.effects import Random
 from authserver.errors import Busy, Refusal, Unexpected
 from authserver.logs import request_id
@@ -97,6 +98,7 @@ class Gate:
         began = time.perf_counter()
         ident = self._random.token(9)
         request_id.set(ident)
+        caller.set(Caller(scope, ident))
         path: str = scope["path"]
         pool, _, below = path[1:].partition("/")
         endpoint = self._endpoints.get(below)

@@ -3,12 +3,28 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from authserver.accounts.closing import Closing
+from authserver.accounts.confirmation import Confirmations
+from authserver.accounts.hooks import Hooks
+from authserver.accounts.mail_codes import MailCodes
+from authserver.accounts.notices import Notices
+from authserver.accounts.objections import Objections
+from authserver.accounts.password_change import PasswordChanges
+from authserver.accounts.profile import Profile
+from authserver.accounts.sign_up import SignUp
 from authserver.crypto.passwords import Passwords
 from authserver.effects import Clock, Random
 from authserver.errors import Refusal
 from authserver.events import Emit
+from authserver.model.pools import Pool
+from authserver.signin.enrolling import Enrolling
+from authserver.signin.factors.backup_codes import BackupCodes
+from authserver.signin.factors.enrolled import Enrolled
+from authserver.signin.proving import Proving
+from authserver.signin.recovering import Recovering
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
+from authserver.signin.watch import Watch
 from authserver.store import Stores
 from authserver.store.cached import CachedRegistry
 from authserver.tokens.issuer import Issuer, Issuers
@@ -31,10 +47,29 @@ class Services:
     revocations: Revocations
     sessions: BrowserSessions
     sign_ins: SignIns
+    proving: Proving
+    recovering: Recovering
+    enrolling: Enrolling
+    enrolled: Enrolled
+    backup_codes: BackupCodes
+    watch: Watch
+    sign_up: SignUp
+    confirmations: Confirmations
+    codes: MailCodes
+    notices: Notices
+    objections: Objections
+    password_changes: PasswordChanges
+    closing: Closing
+    profile: Profile
+    hooks: Hooks
     emit: Emit
     base_url: str
     show_error: "Refuse"
     """Makes the error page a person sees: the pages front end provides it, the OAuth endpoints call it."""
+    language_of: "Callable[[Services, Issuer, Request], str]"
+    """The language in which the person reads our pages, and so our messages."""
+    language_names: Callable[[Pool], tuple[tuple[str, str], ...]]
+    """The languages of a pool's pages: tags, and what each calls itself."""
 
     @property
     def secure(self) -> bool:

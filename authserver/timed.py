@@ -38,10 +38,12 @@ def timed(role: R, name: str, metrics: Metrics) -> R:
 
 
 def timed_stores(stores: Stores, metrics: Metrics) -> Stores:
-    """All six roles, timed."""
+    """All roles, timed."""
     return Stores(
         registry=timed(stores.registry, "registry", metrics),
         directory=timed(stores.directory, "directory", metrics),
+        credentials=timed(stores.credentials, "credentials", metrics),
+        journal=timed(stores.journal, "journal", metrics),
         grants=timed(stores.grants, "grants", metrics),
         sessions=timed(stores.sessions, "sessions", metrics),
         one_time=timed(stores.one_time, "one_time", metrics),

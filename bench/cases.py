@@ -61,6 +61,9 @@ class Case:
                 return (contenders.password if role == "ours" else contenders.bare_login)(gun, role, target)
             case "login":
                 return (contenders.login if role == "ours" else contenders.bare_login)(gun, role, target)
+            case kind if kind.startswith("busy "):
+                beside = contenders.busy if role == "ours" else contenders.quiet
+                return beside(gun, role, target, kind.removeprefix("busy "))
         raise AssertionError(self.kind)
 
 
@@ -68,6 +71,7 @@ _PEER = {"ours": "ours", "floor": "floor", "peer": "peer"}
 _ALL = {"ours": "ours", "floor": "floor", "starlette": "starlette", "peer": "peer"}
 _POSTGRES = {"ours": "ours-postgres", "floor": "floor-postgres"}
 _LOGIN = {"ours": "ours", "bare": "bare", "floor": "floor"}
+_BUSY = {"ours": "ours", "quiet": "ours"}
 
 CASES = (
     Case("discovery", "discovery", "discovery", _PEER, asked=0.6, goal=0.85),
@@ -83,4 +87,7 @@ CASES = (
     Case("userinfo", "userinfo with a JWT", "userinfo", _PEER, asked=0.55, goal=0.7),
     Case("password", "password endpoint (F: bare Argon2id)", "password", _LOGIN, asked=0.85, floor="bare"),
     Case("login", "password login, whole (F: bare Argon2id)", "login", _LOGIN, asked=0.85, floor="bare"),
+    Case("busy-jwks", "JWKS beside hashings (F: without)", "busy jwks", _BUSY, asked=0.9, floor="quiet"),
+    Case("busy-refresh", "refresh beside hashings (F: without)", "busy refresh", _BUSY, asked=0.9, floor="quiet"),
+    Case("busy-userinfo", "userinfo beside hashings (F: without)", "busy userinfo", _BUSY, asked=0.9, floor="quiet"),
 )

@@ -3,7 +3,9 @@
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -12,13 +14,17 @@ import scene
 from floor_tokens import digest
 from load import Contender, Counted, wrk
 from machine import Cores
-from processes import Answer, Broken, Caller, clean_environment, run_tool
+from processes import PATIENCE, Answer, Broken, Caller, Child, clean_environment, run_tool
 from targets import BELOW, HERE, Target
 
 LONGER = 2
 """Sign-ins are few and take long: their runs are that many times longer, so that the ends of a run weigh less."""
 MOST_HASHINGS = 80
 """A second, of which there must be sign-ins enough."""
+HEAD_START = 0.4
+"""Seconds of sign-ins before anything else is measured beside them: then each hashing thread has one, and a queue."""
+IDLE_FOR, IDLE_SHARE = 0.2, 0.1
+"""A server that used less than this share of its core for so many seconds is idle."""
 LIVE_TOKENS = 32
 """Refresh tokens in turn: twice as many as there are connections."""
 FIRST_CODES = 1200
@@ -238,6 +244,50 @@ def password(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
         )
 
     return Contender(role, shoot, target.child, prepare), 0
+
+
+def busy(gun: Gun, role: str, target: Target, kind: str) -> tuple[Contender, int]:
+    """An endpoint while sign-ins keep every hashing thread at work, and more of them wait for one."""
+    inner, size = quiet(gun, role, target, kind)
+    hashing, _ = password(gun, role, target)
+
+    def prepare(seconds: int) -> None:
+        inner.prepare(seconds)
+        hashing.prepare(seconds)
+
+    def shoot(seconds: int) -> Counted:
+        with ThreadPoolExecutor(1) as beside:
+            under_way = beside.submit(hashing.shoot, seconds)
+            time.sleep(HEAD_START)
+            counted = inner.shoot(seconds)
+            hashed = under_way.result()
+        _until_idle(target.child)  # what still waits would disturb whoever comes next
+        if not hashed.requests:
+            raise Broken(f"{target.name} hashed nothing in {seconds * LONGER} s beside {kind}")
+        return replace(counted, wrong=counted.wrong + hashed.wrong)
+
+    return Contender(role, shoot, target.child, prepare, inner.stock), size
+
+
+def quiet(gun: Gun, role: str, target: Target, kind: str) -> tuple[Contender, int]:
+    """The same endpoint while nobody signs in."""
+    match kind:
+        case "jwks":
+            return document(gun, role, target, target.jwks)
+        case "refresh":
+            return refresh(gun, role, target, "ES256")
+        case "userinfo":
+            return userinfo(gun, role, target)
+    raise AssertionError(kind)
+
+
+def _until_idle(child: Child) -> None:
+    """Wait until a server has worked off what its callers do not wait for any more."""
+    deadline = time.perf_counter() + PATIENCE
+    before = -1.0
+    while (now := child.cpu()) - before > IDLE_SHARE * IDLE_FOR and time.perf_counter() < deadline:
+        before = now
+        time.sleep(IDLE_FOR)
 
 
 def bare_login(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:

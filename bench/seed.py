@@ -18,20 +18,21 @@ from urllib.parse import parse_qs, urlsplit
 
 import scene
 
-from authserver.app import Opened, open_stores, wire
+from authserver.app import new_frame
 from authserver.cli.serve import apply_pool_files
 from authserver.crypto.secrets import b64url
 from authserver.effects import SystemRandom, system_clock
 from authserver.logs import configure
-from authserver.model.pools import Pool
-from authserver.model.sessions import Authentication, AuthorizationRequest, SignIn
-from authserver.pages.frame import Frame
-from authserver.pages.render import Renderer
+from authserver.model.pools import ACR_LEVELS, Pool
+from authserver.model.sessions import Authentication, AuthorizationRequest, Proof, SignIn
+from authserver.opening import Opened, open_stores
 from authserver.services import Services
 from authserver.serving import run
 from authserver.settings import load_settings
-from authserver.signin.service import LIFETIME, PASSWORD_ACR, PASSWORD_AMR, Situation
+from authserver.signin.keeping import LIFETIME
+from authserver.signin.situations import Situation
 from authserver.signin.steps import Finish
+from authserver.wiring import wire
 
 BATCH = 256
 """Things made at a time: as many share one commit of SQLite's writer."""
@@ -44,7 +45,7 @@ async def seed(arguments: argparse.Namespace) -> None:
         await apply_pool_files(settings, opened)
         if arguments.what == "apply":
             return
-        services = wire(opened, Frame(Renderer("/static")))
+        services = wire(opened, new_frame()).services
         pool = await opened.registry.pool(scene.POOL)
         assert pool is not None
         if arguments.what == "sessions":
@@ -59,7 +60,7 @@ async def _codes(opened: Opened, services: Services, pool: Pool, client_id: str,
     assert client is not None
     assert user is not None
     now = int(opened.clock())
-    authentication = Authentication(user.id, now, PASSWORD_AMR, PASSWORD_ACR)
+    authentication = _by_password(user.id, now)
     session, _ = await services.sessions.open(pool, authentication, None)
     session = replace(session, clients=(client_id,))  # each code would read the session to note the client in it
     request = AuthorizationRequest(
@@ -91,12 +92,16 @@ async def _codes(opened: Opened, services: Services, pool: Pool, client_id: str,
 
 async def _sessions(services: Services, pool: Pool, count: int) -> None:
     async def session() -> str:
-        authentication = Authentication(services.random.uuid(), int(services.clock()), PASSWORD_AMR, PASSWORD_ACR)
+        authentication = _by_password(services.random.uuid(), int(services.clock()))
         opened, secret = await services.sessions.open(pool, authentication, None)
         await services.sessions.note_client(pool, opened, scene.web_client("ES256"))
         return secret
 
     await _many(session, count, lambda _secrets: None)
+
+
+def _by_password(user_id: str, at: int) -> Authentication:
+    return Authentication(user_id, at, ("pwd",), ACR_LEVELS[0], (Proof("password", at),))
 
 
 async def _many(make: Callable[[], Awaitable[str]], count: int, take: Callable[[list[str]], object]) -> None:

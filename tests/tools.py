@@ -3,7 +3,8 @@
 A test asks for one by its function below. A tool that is missing skips the test with its reason, and fails it under
 CI=true, where nothing may be missing. `make test` installs them first:
 
-    python tests/tools.py install [--bench]    Debian packages (as root), then the npm packages of tests/interop
+    python tests/tools.py install [--bench]    Debian packages (as root), the npm packages of tests/interop, and what
+                                               must lie beside the virtual environment
     python tests/tools.py npm-lock             writes tests/interop/package-lock.json anew
 """
 
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import TypeVar
 
 INTEROP = Path(__file__).parent / "interop"
+ASIDE = INTEROP / "aside.txt"
+"""Python packages that do not fit into the environment: they ask for older releases of what is in it, needlessly."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 Found = TypeVar("Found")
@@ -64,6 +67,11 @@ def node() -> str:
 def node_modules() -> Path:
     """Folder of the npm packages of tests/interop, exactly as locked."""
     return _or_skip(_node_modules)
+
+
+def aside() -> Path:
+    """Folder of the Python packages of `ASIDE`, exactly as locked; not on the path."""
+    return _or_skip(_aside)
 
 
 def _or_skip(find: Callable[[], Found]) -> Found:
@@ -168,6 +176,13 @@ def _node_modules() -> Path:
     return stamp.parent
 
 
+def _aside() -> Path:
+    stamp = Path(sys.prefix) / "aside" / ".locked"
+    if not stamp.exists() or stamp.read_text() != hashlib.sha256(ASIDE.read_bytes()).hexdigest():
+        raise Missing("the packages of tests/interop/aside.txt are not installed: python tests/tools.py install")
+    return stamp.parent
+
+
 def lock_digest() -> str:
     """What `node_modules/.locked` holds once the packages of package-lock.json are installed."""
     return hashlib.sha256((INTEROP / "package-lock.json").read_bytes()).hexdigest()
@@ -248,6 +263,21 @@ def install_node_modules() -> str | None:
     return None
 
 
+def install_aside() -> str | None:
+    """Without what they ask for, which is there in newer releases. Returns a sentence if it could not be done."""
+    with contextlib.suppress(Missing):
+        _aside()
+        return None
+    folder = Path(sys.prefix) / "aside"
+    print("beside the environment: tests/interop/aside.txt, every file checked against its hash", flush=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    done = subprocess.run([*command, "--require-hashes", "--upgrade", "--target", folder, "-r", ASIDE], check=False)
+    if done.returncode:
+        return "pip could not install the packages of tests/interop/aside.txt"
+    (folder / ".locked").write_text(hashlib.sha256(ASIDE.read_bytes()).hexdigest())
+    return None
+
+
 def _npm(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     """npm of the virtual environment; tests/interop/.npmrc forbids scripts and keeps addresses out of the lock."""
     folder = _node_folder()
@@ -259,7 +289,7 @@ def _npm(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["install"]:
-            missing = [*install(TEST_TOOLS), *filter(None, [install_node_modules()])]
+            missing = [*install(TEST_TOOLS), *filter(None, [install_node_modules(), install_aside()])]
             for sentence in missing:
                 print(f"{sentence}{'' if in_ci() else ' (tests that need it are skipped)'}", file=sys.stderr)
             return 1 if missing and in_ci() else 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 
 from authserver.model.clients import Client
-from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceServer
+from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceServer, Trigger
 
 Kind = Literal["pool", "attribute", "group", "resource_server", "keys", "client", "user"]
 Action = Literal["create", "update", "remove"]
@@ -112,6 +112,10 @@ def _flat(value: Any, prefix: str = "") -> dict[str, object]:
 def _json(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(k): _json(v) for k, v in value.items()}
+    if isinstance(value, Trigger):
+        shown = {k: v for k, v in _flat(value).items() if not k.startswith(("secret_", "sealed_"))}
+        # A few characters of the digest, so that another secret shows as a difference.
+        return shown | ({"secret": f"(secret {value.secret_digest[:6]})"} if value.secret_digest else {})
     if is_dataclass(value) and not isinstance(value, type):
         return _flat(value)
     if isinstance(value, Sequence) and not isinstance(value, str):

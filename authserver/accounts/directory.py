@@ -8,11 +8,11 @@ from authserver.crypto.passwords import Passwords
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, Invalid, NotFound
 from authserver.model.pools import Pool
-from authserver.model.users import PasswordCredential, User, fold
+from authserver.model.users import PasswordCredential, User, UserState, fold
 from authserver.rules.addresses import normal_email, normal_phone_number
 from authserver.rules.attributes import attribute_faults, missing_attributes
 from authserver.rules.names import username_fault
-from authserver.store import Directory
+from authserver.store import Credentials, Directory
 
 EndAccess = Callable[[str, str], Awaitable[object]]
 """Ends every session and every grant of a user: takes the pool and the user's id."""
@@ -38,7 +38,9 @@ class NewUser:
 def new_user_faults(pool: Pool, new: NewUser) -> list[tuple[str, str]]:
     """What keeps the user from being created in this pool, each with its field."""
     faults: list[tuple[str, str]] = []
-    if (fault := username_fault(new.username)) is not None or (fault := _posing_fault(pool, new)) is not None:
+    if (fault := username_fault(new.username)) is not None or (
+        fault := posing_fault(pool, new.username, new.email, new.phone_number)
+    ) is not None:
         faults.append(("username", fault))
     for name, value, normal in (
         ("email", new.email, normal_email),
@@ -57,11 +59,11 @@ def new_user_faults(pool: Pool, new: NewUser) -> list[tuple[str, str]]:
     return faults
 
 
-def _posing_fault(pool: Pool, new: NewUser) -> str | None:
+def posing_fault(pool: Pool, username: str, email: str | None, phone_number: str | None) -> str | None:
     """A username wins over an email address at sign-in: nobody may take another's address as a name."""
-    if "email" in pool.sign_in_with and "@" in new.username and fold(new.username) != fold(new.email or ""):
+    if "email" in pool.sign_in_with and "@" in username and fold(username) != fold(email or ""):
         return "looks like an email address, and is not the user's own"
-    if "phone_number" in pool.sign_in_with and new.username.startswith("+") and new.username != new.phone_number:
+    if "phone_number" in pool.sign_in_with and username.startswith("+") and username != phone_number:
         return "looks like a phone number, and is not the user's own"
     return None
 
@@ -99,9 +101,16 @@ class Users:
     """
 
     def __init__(
-        self, directory: Directory, passwords: Passwords, clock: Clock, random: Random, end_access: EndAccess
+        self,
+        directory: Directory,
+        credentials: Credentials,
+        passwords: Passwords,
+        clock: Clock,
+        random: Random,
+        end_access: EndAccess,
     ) -> None:
         self._directory = directory
+        self._credentials = credentials
         self._passwords = passwords
         self._clock = clock
         self._random = random
@@ -139,6 +148,16 @@ class Users:
         await self._directory.create_user(pool.id, user, credential)
         return user
 
+    async def take_over(self, pool: Pool, new: NewUser, state: UserState) -> User:
+        """Create a user that another system vouched for, in this state. The password is as it was there: this pool's
+        rules are for new ones. Raises Invalid, Conflict, Busy.
+        """
+        user = await self.create(pool, replace(new, password=None))
+        if new.password is not None:
+            credential = PasswordCredential(user.id, await self._passwords.hash(new.password), int(self._clock()))
+            await self._directory.set_password(pool.id, credential)
+        return await self._change(pool, user, lambda stored: replace(stored, state=state))
+
     async def set_password(self, pool: Pool, user: User, password: str) -> None:
         """Give the user a password, and end every session and grant made under the old one.
 
@@ -146,26 +165,32 @@ class Users:
         """
         refuse(_password_faults(pool, password, user.username, user.email))
         encoded = await self._passwords.hash(password)
-        credential = PasswordCredential(user.id, encoded, int(self._clock()))
+        before = await self._directory.password(pool.id, user.id)
+        # Later than the one before, so that a proof of the old one cannot pass for a proof of this one.
+        set_at = max(int(self._clock()), before.set_at + 1 if before is not None else 0)
+        credential = PasswordCredential(user.id, encoded, set_at)
         if not await self._directory.set_password(pool.id, credential):
             raise NotFound(f"There is no user {user.username!r} in the pool {pool.id}.")
-        if user.state in {"reset_required", "must_change"}:
-            await self._change(pool, replace(user, state="confirmed"))
+        await self._change(pool, user, _settled)
         await self._directory.clear_password_failures(pool.id, user.id)
-        await self._directory.forget_devices(pool.id, user.id)  # one may be a thief's, who knew the old password
+        await self._credentials.delete_devices(pool.id, user.id)  # one may be a thief's, who knew the old password
         await self._end_access(pool.id, user.id)
 
     async def disable(self, pool: Pool, user: User) -> User:
         """Keep the user from signing in and end what is open. Disabling again ends it again."""
-        changed = await self._change(pool, replace(user, state="disabled"))
+        changed = await self._change(pool, user, lambda stored: replace(stored, state="disabled"))
         await self._end_access(pool.id, user.id)
         return changed
 
     async def enable(self, pool: Pool, user: User) -> User:
         """Let a disabled user sign in again. Raises Conflict if the user is not disabled."""
-        if user.state != "disabled":
-            raise Conflict(f"The user {user.username} is not disabled, but {user.state}.")
-        return await self._change(pool, replace(user, state="confirmed"))
+
+        def enabled(stored: User) -> User:
+            if stored.state != "disabled":
+                raise Conflict(f"The user {stored.username} is not disabled, but {stored.state}.")
+            return replace(stored, state="confirmed")
+
+        return await self._change(pool, user, enabled)
 
     async def delete(self, pool: Pool, user: User) -> None:
         """Delete the user with everything that belongs to it. Disabled first, so that no sign-in slips in between."""
@@ -178,10 +203,23 @@ class Users:
         """Put the user into groups and take it out of others. Tokens show it from their next issue on. Raises Invalid."""
         known = {group.name for group in pool.groups}
         refuse(("groups", f"`{name}` is no group of the pool") for name in add if name not in known)
-        groups = ordered_groups(pool, (set(user.groups) | set(add)) - set(remove))
-        return user if groups == user.groups else await self._change(pool, replace(user, groups=groups))
 
-    async def _change(self, pool: Pool, user: User) -> User:
-        changed = replace(user, updated_at=int(self._clock()))
-        await self._directory.update_user(pool.id, changed)
-        return changed
+        def regrouped(stored: User) -> User:
+            return replace(stored, groups=ordered_groups(pool, (set(stored.groups) | set(add)) - set(remove)))
+
+        return await self._change(pool, user, regrouped)
+
+    async def _change(self, pool: Pool, user: User, change: Callable[[User], User]) -> User:
+        """What `change` makes of the user as it is stored, with the time of the change if that differs."""
+        now = int(self._clock())
+
+        def dated(stored: User) -> User:
+            changed = change(stored)
+            return changed if changed == stored else replace(changed, updated_at=now)
+
+        return await self._directory.change_user(pool.id, user.id, dated)
+
+
+def _settled(user: User) -> User:
+    """With nothing left that a new password settles."""
+    return replace(user, state="confirmed") if user.state in {"reset_required", "must_change"} else user

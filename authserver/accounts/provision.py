@@ -5,18 +5,21 @@ left. Nothing that the file does not mention is removed unless pruning is asked 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from authserver.accounts.changes import SECRET_SET, Change, FieldChange, client_change, pool_changes
 from authserver.accounts.clients import MACHINE_GRANT_BYTES
 from authserver.accounts.directory import NewUser, Users, new_user_faults
-from authserver.crypto.secrets import digest
+from authserver.crypto.sealing import Sealer
+from authserver.crypto.secrets import b64url, digest
 from authserver.effects import Clock, Random
+from authserver.errors import NotFound
 from authserver.model.clients import Client
 from authserver.model.keys import SIGNING_ALGORITHMS
-from authserver.model.pools import Pool
-from authserver.model.users import fold
+from authserver.model.pools import Pool, trigger_record
+from authserver.model.users import User, UserFilter, fold
 from authserver.poolfile import ClientSpec, PoolFile, UserSeed
 from authserver.rules.names import STANDARD_SCOPES
 from authserver.store import Directory, Stores
@@ -72,6 +75,7 @@ class Tools:
     ensure_keys: Callable[[str], Awaitable[object]]
     clock: Clock
     random: Random
+    sealer: Sealer
 
 
 async def gather(stores: Stores, file: PoolFile) -> Facts:
@@ -120,7 +124,7 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
         BadConfig: where the file cannot be carried out: a client id of another pool, a user whose email address is
             another user's, or whose password breaks the pool's policy.
     """
-    target = file.pool if prune else _with_unmentioned(file.pool, facts.pool)
+    target = _with_sealed(file.pool if prune else _with_unmentioned(file.pool, facts.pool), file, facts.pool)
     changes = pool_changes(facts.pool, target)
     pool_differs = bool(changes)
     if not facts.keys_complete:
@@ -171,6 +175,30 @@ def _with_unmentioned(wanted: Pool, present: Pool | None) -> Pool:
             *(s for s in present.resource_servers if s.identifier not in servers),
         ),
     )
+
+
+def _with_sealed(wanted: Pool, file: PoolFile, present: Pool | None) -> Pool:
+    """The wanted pool, its triggers with the digests of their secrets, and with those that are sealed already."""
+    sealed = {(t.point, t.secret_digest): t.sealed_secret for t in present.triggers} if present is not None else {}
+    triggers = []
+    for trigger in wanted.triggers:
+        secret = file.trigger_secrets.get(trigger.point)
+        known = digest(secret.value) if secret is not None else ""
+        triggers.append(replace(trigger, secret_digest=known, sealed_secret=sealed.get((trigger.point, known))))
+    return replace(wanted, triggers=tuple(triggers))
+
+
+def _sealed(plan: Plan, sealer: Sealer) -> Pool:
+    """The plan's pool with what is still to be sealed."""
+    triggers = []
+    for trigger in plan.pool.triggers:
+        secret = plan.file.trigger_secrets.get(trigger.point)
+        if secret is not None and trigger.sealed_secret is None:
+            sealed = sealer.seal(secret.value.encode(), trigger_record(plan.pool.id, trigger.point))
+            triggers.append(replace(trigger, sealed_secret=b64url(sealed)))
+        else:
+            triggers.append(trigger)
+    return replace(plan.pool, triggers=tuple(triggers))
 
 
 def _target_client(spec: ClientSpec, present: Client | None) -> Client:
@@ -251,7 +279,7 @@ async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = l
     if plan.pool_differs:
         for group in plan.dropped_groups:
             await _empty_group(tools.stores.directory, pool.id, group, int(tools.clock()))
-        await registry.put_pool(pool)
+        await registry.put_pool(_sealed(plan, tools.sealer))
     by_kind = {(change.kind, change.name): change for change in plan.changes}
     for change in plan.changes:
         if change.kind in {"pool", "attribute", "group", "resource_server"}:
@@ -299,10 +327,14 @@ def _first(client: Client, tools: Tools) -> Client:
 
 async def _empty_group(directory: Directory, pool: str, group: str, now: int) -> None:
     """Take every member out of a group that goes: a group of that name made later must not find them in it."""
+
+    def leave(user: User) -> User:
+        return replace(user, groups=tuple(name for name in user.groups if name != group), updated_at=now)
+
+    members = UserFilter(group=group)
     after: str | None = None
-    while page := await directory.users(pool, limit=_PAGE, after=after):
+    while page := await directory.users(pool, members, limit=_PAGE, after=after):
         for user in page:
-            if group in user.groups:
-                kept = tuple(name for name in user.groups if name != group)
-                await directory.update_user(pool, replace(user, groups=kept, updated_at=now))
+            with contextlib.suppress(NotFound):  # deleted meanwhile
+                await directory.change_user(pool, user.id, leave)
         after = page[-1].username

@@ -31,7 +31,7 @@ PoolId = Annotated[str | None, typer.Option("--pool", metavar="ID", help="The po
 
 
 class Opened(Protocol):
-    """The open stores with the tools that belong to them, as `authserver.app.open_stores` yields them."""
+    """The open stores with the tools that belong to them, as `authserver.opening.open_stores` yields them."""
 
     @property
     def stores(self) -> "Stores": ...
@@ -51,13 +51,13 @@ OpenStores = Callable[["Settings", Clock, Random], AbstractAsyncContextManager[O
 
 
 def _open_stores(settings: "Settings", clock: Clock, random: Random) -> AbstractAsyncContextManager[Opened]:
-    from authserver.app import open_stores
+    from authserver.opening import open_stores
 
     return open_stores(settings, clock, random)
 
 
 async def _migrate(settings: "Settings") -> None:
-    from authserver.app import migrate
+    from authserver.opening import migrate
 
     await migrate(settings)
 
@@ -105,7 +105,10 @@ class House:
         from authserver.accounts.directory import Users
 
         opened = self.opened
-        return Users(opened.stores.directory, opened.passwords, self.clock, self.random, opened.revoke_user)
+        stores = opened.stores
+        return Users(
+            stores.directory, stores.credentials, opened.passwords, self.clock, self.random, opened.revoke_user
+        )
 
     def clients(self) -> "Clients":
         """The operator's hand on clients."""
@@ -117,7 +120,9 @@ class House:
         """What carrying out a plan needs."""
         from authserver.accounts.provision import Tools
 
-        return Tools(self.stores, self.users(), self.opened.key_ring.ensure, self.clock, self.random)
+        return Tools(
+            self.stores, self.users(), self.opened.key_ring.ensure, self.clock, self.random, self.opened.sealer
+        )
 
     async def pool(self, pool_id: str | None) -> "Pool":
         """The pool of this id, or the only one. Raises NotFound, Invalid."""

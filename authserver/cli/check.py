@@ -28,6 +28,7 @@ def check(
     from authserver.accounts.provision import seed_faults
     from authserver.cli._advice import Advice, pool_advice, settings_advice
     from authserver.cli._branding import hard_to_read, refuse_bad_branding
+    from authserver.cli._transports import carrier_faults
     from authserver.errors import Refusal
     from authserver.poolfile import load_pool_files
     from authserver.settings import serve_refusals
@@ -45,6 +46,7 @@ def check(
         paths = paths or list(settings.pool_files)
         passed.append(f"settings: {settings.config_file or 'defaults and environment'}")
         errors += [f"serve would refuse: {sentence}" for sentence in serve_refusals(settings)]
+        errors += carrier_faults(settings)
     except BadConfig as error:
         settings = None
         errors += [fault.sentence for fault in error.faults]

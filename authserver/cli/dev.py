@@ -5,16 +5,18 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from authserver.app import build, open_stores, running
+from authserver.app import build, new_frame
 from authserver.cli.demo_pool import demo_pool_file
 from authserver.cli.serve import apply_pool_files
 from authserver.effects import SystemRandom, system_clock
 from authserver.errors import Invalid
 from authserver.gate import Lifecycle
 from authserver.logs import configure
+from authserver.opening import open_stores
 from authserver.poolfile import PoolFile, load_pool_file
 from authserver.serving import listen, run, serving, settle, until_stopped
 from authserver.settings import HostPort, Settings, load_settings
+from authserver.wiring import wire
 
 API = "https://orders.example"
 WEB_CLIENT = "demo-web"
@@ -32,7 +34,13 @@ def dev(data_dir: Path | None, port: int) -> None:
         defaults={"data_dir": "var", "log.format": "pretty", "metrics": "off"},
         overrides={"base_url": f"http://localhost:{port}"} | ({"data_dir": str(data_dir)} if data_dir else {}),
     )
-    settings = replace(settings, listen=HostPort("127.0.0.1", port), workers=1, pool_files=(demo_pool_file(),))
+    settings = replace(
+        settings,
+        listen=HostPort("127.0.0.1", port),
+        workers=1,
+        pool_files=(demo_pool_file(),),
+        outbound_allow=("localhost", "127.0.0.0/8", "::1"),
+    )
     configure(settings.log_format, settings.log_level)
     run(_dev(settings, load_pool_file(demo_pool_file()), port))
 
@@ -57,8 +65,10 @@ async def _dev(settings: Settings, demo: PoolFile, port: int) -> None:
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_stores(settings, system_clock, SystemRandom(), serving=True))
         await apply_pool_files(settings, opened)
-        await stack.enter_async_context(running(opened))
-        server = build(opened, lifecycle, routes=mailbox_routes(Mailbox()))
+        mailbox = Mailbox()
+        wired = wire(opened, new_frame(), transports={"email": mailbox, "sms": mailbox})
+        await stack.enter_async_context(wired.running())
+        server = build(wired, lifecycle, routes=mailbox_routes(mailbox))
         await stack.enter_async_context(serving(server, sockets[0]))
         web = demo_web(
             issuer,

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import structlog
 
-from authserver.app import Opened, build, migrate, open_redis_url, open_stores, running
+from authserver.app import build, new_frame
 from authserver.cli._advice import settings_advice
 from authserver.cli._branding import refuse_bad_branding
 from authserver.cli._context import House
+from authserver.cli._transports import transports_of
 from authserver.cli.apply import plans_of
 from authserver.cli.demo_pool import DEMO_POOL
 from authserver.cli.worker import NOTICE, Order
@@ -26,8 +27,10 @@ from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import exposition, read_snapshots
 from authserver.metrics_page import serve_metrics
+from authserver.opening import Opened, migrate, open_redis_url, open_stores
 from authserver.serving import DRAIN, Doors, listen, run, serving, settle, stop_event, until_stopped
 from authserver.settings import HostPort, Settings, load_settings, refuse_unsafe
+from authserver.wiring import wire
 
 log = structlog.get_logger("server")
 
@@ -55,7 +58,9 @@ async def _alone(settings: Settings, sock: socket.socket) -> None:
     async with open_stores(settings, system_clock, SystemRandom(), serving=True) as opened:
         await apply_pool_files(settings, opened)
         await _look_around(settings, opened)
-        async with running(opened), serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
+        wired = wire(opened, new_frame(), transports=transports_of(opened))
+        proxies = [str(n) for n in settings.trusted_proxies]
+        async with wired.running(), serving(build(wired, lifecycle), sock, proxies):
             with metrics_page(settings, lambda: exposition([opened.metrics.snapshot()])):
                 settle()
                 log.info("ready", url=settings.base_url, port=sock.getsockname()[1])

@@ -1,10 +1,12 @@
-"""`poolgate user`: users created, listed, given passwords, grouped, disabled and deleted."""
+"""`poolgate user`: users created, listed, given passwords, grouped, disabled and deleted. In bulk: `transfer`."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authserver.cli import transfer
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, Run, with_stores
+from authserver.cli._filter import CreatedSince, InGroup, InState, Search, user_filter
 from authserver.cli._input import confirm, new_password, read_attributes
 from authserver.cli._output import moment, record, say, table
 
@@ -21,7 +23,9 @@ _COLUMNS = ("username", "email", "state", "groups", "created_at", "id")
 
 def build_app() -> typer.Typer:
     """The commands below `user`."""
-    app = typer.Typer(help="Create, list, change and delete users.", no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(
+        help="Create, list, change, delete, import and export users.", no_args_is_help=True, rich_markup_mode=None
+    )
     app.command("create")(create)
     app.command("list")(list_users)
     app.command("show")(show)
@@ -30,6 +34,8 @@ def build_app() -> typer.Typer:
     app.command("disable")(disable)
     app.command("enable")(enable)
     app.command("delete")(delete)
+    app.command("import")(transfer.import_users)
+    app.command("export")(transfer.export_users)
     return app
 
 
@@ -82,7 +88,10 @@ def create(
 
 def list_users(
     ctx: typer.Context,
-    search: Annotated[str | None, typer.Option(help="Beginning of the username or email address.")] = None,
+    search: Search = None,
+    state: InState = None,
+    group: InGroup = None,
+    created_since: CreatedSince = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     after: Annotated[str | None, typer.Option(metavar="USERNAME", help="Those after this username.")] = None,
     pool: PoolId = None,
@@ -91,6 +100,7 @@ def list_users(
     as_json: Json = False,
 ) -> None:
     """List users by username."""
+    wanted = user_filter(ctx.obj, search=search, state=state, group=group, created_since=created_since)
 
     async def work(house: House) -> list["User"]:
         chosen = await house.pool(pool)
@@ -98,7 +108,7 @@ def list_users(
         last = after
         while len(found) < limit:
             size = min(_PAGE, limit - len(found))
-            page = await house.stores.directory.users(chosen.id, limit=size, after=last, search=search)
+            page = await house.stores.directory.users(chosen.id, wanted, limit=size, after=last)
             found += page
             if len(page) < size:
                 break

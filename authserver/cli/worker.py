@@ -7,18 +7,22 @@ import pickle
 import signal
 import socket
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from authserver.app import build, open_stores, running
+from authserver.app import build, new_frame
+from authserver.cli._transports import transports_of
 from authserver.effects import SystemRandom, system_clock
 from authserver.gate import Lifecycle
 from authserver.logs import configure
 from authserver.metrics import Metrics
+from authserver.opening import open_stores
 from authserver.serving import run, serving, settle, until_stopped
 from authserver.settings import Settings
+from authserver.wiring import wire
 
 log = structlog.get_logger("server")
 
@@ -44,16 +48,16 @@ async def work(order: Order) -> None:
     """Serve until told to stop, or until the parent is gone."""
     settings = order.settings
     lifecycle = Lifecycle()
-    async with (
-        open_stores(
-            settings, system_clock, SystemRandom(), redis_url=order.redis_url, prepared=True, serving=True
-        ) as opened,
-        running(opened),
-    ):
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(
+            open_stores(settings, system_clock, SystemRandom(), redis_url=order.redis_url, prepared=True, serving=True)
+        )
+        wired = wire(opened, new_frame(), transports=transports_of(opened))
+        await stack.enter_async_context(wired.running())
         sock = socket.socket(fileno=order.socket)
         noting = asyncio.create_task(_note_metrics(opened.metrics, order))
         try:
-            async with serving(build(opened, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
+            async with serving(build(wired, lifecycle), sock, [str(n) for n in settings.trusted_proxies]):
                 settle()
                 sys.stdout.write("ready\n")
                 sys.stdout.flush()

@@ -2,11 +2,16 @@
 
 Hashing is the one expensive thing an anonymous caller can ask for, so both its memory (threads x 19 MiB) and its queue
 are bounded: beyond that callers get `Busy` at once instead of waiting for minutes.
+
+Hashes that came with people from other systems are verified here too (`foreign_hashes`), in the same threads; each takes
+at most 128 MiB. They cost more or less than ours do, and so would tell which accounts exist and came from elsewhere. Hence
+once there are such hashes a wrong password is answered as late as the dearest kind of all, whatever was hashed for it.
 """
 
 import asyncio
 import base64
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
@@ -14,11 +19,17 @@ from typing import TypeVar, TypeVarTuple
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from authserver.crypto.foreign_hashes import parse
 from authserver.errors import Busy
 
 TIME_COST = 2
 MEMORY_KIB = 19 * 1024
 LANES = 1
+
+_KINDS = 64  # of foreign hashes whose cost is remembered
+_WEIGHT = 0.2  # of the newest measurement
+_MARGIN = 1.25  # over the mean: nearly every try ends before it
+_LONGEST_HOLD = 4.0
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -47,21 +58,41 @@ class Passwords:
         self._limit = self._threads + queue
         self._waiting = 0
         self._decoy = decoy_of(self._hasher)
+        self._seconds: dict[str, float] = {}  # that hashes take, by their cost; ours is ""
+        self._mixed = False  # whether there are foreign ones
 
     async def hash(self, password: str) -> str:
         """The encoded Argon2id hash, salted by the library. Raises Busy."""
         return await self._run(self._hasher.hash, password)
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Whether the password matches. Raises Busy.
+        """Whether the password of somebody who signs in matches. Raises Busy.
 
         Without a hash (no such user) the same work is done against a decoy and the answer is False, so that time does
-        not tell whether a name exists.
+        not tell whether a name exists. As soon as one foreign hash was tried, every False waits until the dearest kind
+        of hash would be through; waiting takes no thread. Only the very first try of a kind in each process is faster
+        or slower than others.
         """
-        if encoded is None:
-            await self._run(self._matches, self._decoy, password)
-            return False
-        return await self._run(self._matches, encoded, password)
+        right, seconds = await self._timed(encoded or self._decoy, password)
+        right = right and encoded is not None
+        if not right and self._mixed:
+            await asyncio.sleep(min(max(self._seconds.values()) * _MARGIN, _LONGEST_HOLD) - seconds)
+        return right
+
+    async def matches(self, encoded: str, password: str) -> bool:
+        """Whether the password matches, as soon as it is known: for whoever has signed in already. Raises Busy."""
+        return (await self._timed(encoded, password))[0]
+
+    async def _timed(self, encoded: str, password: str) -> tuple[bool, float]:
+        """Whether it matches, and the seconds that trying took, without the time in the queue."""
+        cost, right, seconds = await self._run(self._try, encoded, password)
+        known = self._seconds.pop(cost, seconds)
+        self._seconds[cost] = known + _WEIGHT * (seconds - known)
+        if cost:
+            self._mixed = True
+            if len(self._seconds) > _KINDS:
+                del self._seconds[next(iter(self._seconds))]
+        return right, seconds
 
     def needs_rehash(self, encoded: str) -> bool:
         """Whether the hash was made with other parameters than today's."""
@@ -70,13 +101,27 @@ class Passwords:
         except InvalidHashError:
             return True
 
-    def _matches(self, encoded: str, password: str) -> bool:
+    def _try(self, encoded: str, password: str) -> tuple[str, bool, float]:
+        """In a thread: the cost of a foreign hash ("" for one of ours), whether it matches, and the seconds it took."""
+        began = time.perf_counter()
+        cost, right = "", False
         try:
-            return self._hasher.verify(encoded, password)
+            if self._is_own(encoded):
+                right = self._hasher.verify(encoded, password)
+            else:
+                foreign = parse(encoded)
+                cost = foreign.cost
+                right = foreign.matches(password.encode())
         except VerifyMismatchError:
-            return False
-        except (InvalidHashError, VerificationError):
-            return False  # a damaged or foreign hash matches nothing
+            pass
+        except (InvalidHashError, VerificationError, ValueError):
+            pass  # a damaged hash matches nothing, nor does a password that no system could have hashed
+        return cost, right, time.perf_counter() - began
+
+    def _is_own(self, encoded: str) -> bool:
+        hasher = self._hasher
+        ours = f"$argon2id$v=19$m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}$"
+        return encoded.startswith(ours)
 
     async def _run(self, work: Callable[[*Args], T], *args: *Args) -> T:
         if self._waiting >= self._limit:

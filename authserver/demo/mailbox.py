@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from authserver.demo.origin import local_only
 from authserver.demo.render import Pages, page_policy, static_routes
+from authserver.messages import Envelope
 
 CAPACITY: Final = 500
 """Messages that are kept; older ones give way."""
@@ -89,6 +90,20 @@ class Mailbox:
         message = Message(str(self._last), at, kind, pool, to, subject, text, html, code, link)
         self._messages.append(message)
         return message
+
+    async def deliver(self, envelope: Envelope) -> None:
+        """Keep what a mail server or a gateway would have been given: the mailbox is a transport of both media."""
+        self.add(
+            envelope.medium,
+            envelope.pool,
+            envelope.to,
+            envelope.subject,
+            envelope.text,
+            envelope.html,
+            envelope.code,
+            envelope.link,
+            envelope.at,
+        )
 
     def messages(self, to: str | None = None) -> list[Message]:
         """The messages, the newest first; only those to exactly `to` if it is given."""

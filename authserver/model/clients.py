@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
+
+from authserver.model.pools import Branding
 
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:/[^?#]*)?(?:\?[^#]*)?)", re.ASCII)
 _CUSTOM_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+", re.ASCII)
@@ -17,7 +20,8 @@ class Client:
     """A registered client. `secret_digests` are SHA-256 digests (base64url): secrets are random, so one hash is enough.
 
     `machine_grant` names the standing grant that client_credentials tokens belong to. `managed` means that a pool file
-    owns the client.
+    owns the client. `read_attributes` and `write_attributes` are the attributes it may see and set for people; None is
+    all. `mfa` stands in place of the pool's mode. `branding` lies over the pool's.
     """
 
     client_id: str
@@ -46,6 +50,10 @@ class Client:
     enabled: bool = True
     managed: bool = False
     created_at: int = 0
+    read_attributes: tuple[str, ...] | None = None
+    write_attributes: tuple[str, ...] | None = None
+    mfa: Literal["off", "optional", "required"] | None = None
+    branding: Branding | None = None
 
     @property
     def public(self) -> bool:

@@ -19,14 +19,140 @@ class PasswordPolicy:
     require_uppercase: bool = False
     require_numbers: bool = False
     require_symbols: bool = False
+    history: int = 0
+    breached: Literal["refuse", "warn", "off"] = "refuse"
+    temporary_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class SignUpPolicy:
+    """People registering themselves. `required_attributes` come on top of those the pool's schema requires; `verify`
+    are the addresses proven by a code before the account may be used; no `allowed_domains` allows all.
+    """
+
+    enabled: bool = False
+    required_attributes: tuple[str, ...] = ()
+    verify: tuple[Literal["email", "phone_number"], ...] = ("email",)
+    allowed_domains: tuple[str, ...] = ()
+    terms_uri: str | None = None
+    policy_uri: str | None = None
+
+
+FactorKind = Literal["totp", "email_code", "sms_code", "passkey", "backup_codes"]
+FirstFactor = Literal["password", "passkey", "email_code", "sms_code"]
+
+ACR_LEVELS = (
+    "urn:poolgate:acr:1",  # a password
+    "urn:poolgate:acr:2",  # one code sent to the person
+    "urn:poolgate:acr:3",  # a passkey, or a password and a code sent to the person
+    "urn:poolgate:acr:4",  # a password and a TOTP code or passkey
+)
+"""The default names of the levels of authentication, lowest first (OpenID Connect Core 2, `acr`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MfaPolicy:
+    """Factors. `factors` are those that may be enrolled as second; `first_factors` those that may begin a sign-in.
+
+    `acr_levels` are the names of the four levels, lowest first. `nudge`: people who signed in by password alone are
+    invited to add a passkey or another factor, and may decline.
+    """
+
+    mode: Literal["off", "optional", "required"] = "off"
+    factors: tuple[FactorKind, ...] = ()
+    first_factors: tuple[FirstFactor, ...] = ("password",)
+    acr_levels: tuple[str, ...] = ACR_LEVELS
+    nudge: bool = True
+
+
+RiskAction = Literal["ignore", "notify", "require_factor", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPolicy:
+    """What each signal leads to. `travel_speed` (km/h) is what counts as impossible between two sign-ins."""
+
+    new_device: RiskAction = "notify"
+    new_network: RiskAction = "ignore"
+    impossible_travel: RiskAction = "notify"
+    travel_speed: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPolicy:
+    """How a forgotten password is replaced: by a code to a verified address, in this order of preference."""
+
+    enabled: bool = True
+    by: tuple[Literal["email", "sms"], ...] = ("email", "sms")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPolicy:
+    """The account page. `delete_days` is how long a deletion can be taken back; None where people cannot delete."""
+
+    enabled: bool = True
+    delete_days: int | None = 14
+    reauthenticate: int = 10 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePolicy:
+    """Who messages come from, and texts in place of ours: {language: {key: text}}."""
+
+    from_name: str = ""
+    from_address: str = ""
+    reply_to: str | None = None
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+TriggerPoint = Literal[
+    "pre_sign_up",
+    "post_confirmation",
+    "pre_authentication",
+    "post_authentication",
+    "define_auth_challenge",
+    "create_auth_challenge",
+    "verify_auth_challenge_response",
+    "pre_token_generation",
+    "user_migration",
+    "custom_message",
+    "custom_email_sender",
+    "custom_sms_sender",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What is called at one point: an https URL, or a Python callable as `module:name`. Exactly one of the two.
+
+    `sealed_secret` signs webhook calls (sealed, base64url); `secret_digest` tells whether a file names another one.
+    `timeout` in seconds. `version` is that of the event (`pre_token_generation` has "V1_0", "V2_0" and "V3_0").
+    """
+
+    point: TriggerPoint
+    url: str | None = None
+    callable: str | None = None
+    secret_digest: str = ""
+    sealed_secret: str | None = field(default=None, repr=False)
+    timeout: float = 5.0
+    version: str = "V1_0"
+
+
+def trigger_record(pool: str, point: str) -> str:
+    """The name under which a trigger's secret is sealed."""
+    return f"pools/{pool}/triggers/{point}/secret"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """Seconds. A session ends when it was idle for `idle` or is `absolute` old, whichever comes first."""
+    """Seconds. A session ends when it was idle for `idle` or is `absolute` old, whichever comes first.
+
+    A device that asked for it needs no second factor for `remember_device_days`; 0 offers no such thing.
+    """
 
     idle: int = 8 * 3600
     absolute: int = 24 * 3600
+    remember_device_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +170,15 @@ class TokenPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Branding:
-    """`tokens`: design tokens by name (colours, radius, font); `texts`: {language: {key: text}}."""
+    """`tokens`: design tokens by name (colours, radius, font); `texts`: {language: {key: text}}.
+
+    `logo_dark` stands in for `logo` on dark ground; without it `logo` serves both.
+    """
 
     tokens: Mapping[str, str] = field(default_factory=dict)
     logo: str | None = None
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    logo_dark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +236,20 @@ class Pool:
     session: SessionPolicy = SessionPolicy()
     tokens: TokenPolicy = TokenPolicy()
     branding: Branding = Branding()
+    sign_up: SignUpPolicy = SignUpPolicy()
+    mfa: MfaPolicy = MfaPolicy()
+    risk: RiskPolicy = RiskPolicy()
+    recovery: RecoveryPolicy = RecoveryPolicy()
+    account: AccountPolicy = AccountPolicy()
+    messages: MessagePolicy = MessagePolicy()
+    triggers: tuple[Trigger, ...] = ()
     attributes: tuple[AttributeDefinition, ...] = ()
     groups: tuple[Group, ...] = ()
     resource_servers: tuple[ResourceServer, ...] = ()
+
+    def trigger(self, point: TriggerPoint) -> Trigger | None:
+        """What is called at this point, if anything."""
+        return next((t for t in self.triggers if t.point == point), None)
 
     def scope_descriptions(self) -> dict[str, str]:
         """Full custom scope name to its description."""

@@ -2,16 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+ProofMethod = Literal["password", "passkey", "totp", "email_code", "sms_code", "backup_codes", "device", "custom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One factor proven in a sign-in. `stamp` is what must still hold when the session opens: the time at which the
+    password that was given had been set. `verified`: the authenticator made sure of the person too, so that a passkey
+    counts as two factors (WebAuthn 6.1, UV). `device_bound`: the passkey's key cannot leave its authenticator
+    (WebAuthn 6.1.3, no BE), which `amr` tells.
+    """
+
+    method: ProofMethod
+    at: int
+    stamp: int = 0
+    verified: bool = False
+    device_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Who proved to be whom, when and how (`auth_time`, `amr` of RFC 8176, `acr`)."""
+    """Who proved to be whom, when and how (`auth_time`, `amr` of RFC 8176, `acr`), by which proofs."""
 
     user_id: str
     auth_time: int
     amr: tuple[str, ...]
     acr: str
+    proofs: tuple[Proof, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +38,8 @@ class Session:
     """A browser's session with a pool.
 
     `key` is the digest of the cookie's secret; `sid` is the public id that tokens carry. `clients` are those that got
-    tokens in this session, for logout. `last_seen` moves the idle limit.
+    tokens in this session, for logout. `last_seen` moves the idle limit. `device` is the digest of the browser cookie.
+    `tasks` are what the account page has begun and not finished: the state of each by its name, no secret in the clear.
     """
 
     key: str
@@ -29,6 +49,11 @@ class Session:
     created_at: int
     last_seen: int
     clients: tuple[str, ...] = ()
+    device: str = ""
+    user_agent: str = ""
+    address: str = ""
+    place: str = ""
+    tasks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +91,11 @@ class SignIn:
     `other_account`: the person asked for another account than the one signed in, so the session does not count.
     `account_chosen`: the person chose to go on with the account signed in. `consented_by`: the user who allowed, here,
     what the client asks for; it says nothing of anybody who signs in after.
+
+    `user_id` and `proofs`: whom the factors given so far belong to. `method`: the factor that the person chose to give
+    next. `code`: the handle of the code sent for it. `challenge`: what a passkey must sign (WebAuthn 13.4.3).
+    `enrolling`: the factor being set up, with `enrolment` holding its sealed secret. `declined`: invitations that the
+    person turned down here. `risks`: the signals that this sign-in showed.
     """
 
     id: str
@@ -81,3 +111,12 @@ class SignIn:
     account_chosen: bool = False
     other_account: bool = False
     consented_by: str | None = None
+    user_id: str | None = None
+    proofs: tuple[Proof, ...] = ()
+    method: str | None = None
+    code: str | None = None
+    challenge: str | None = None
+    enrolling: str | None = None
+    enrolment: str | None = None
+    declined: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from authserver.oauth.jwks import PUBLIC
 from authserver.oauth.requests import PROMPTS
 from authserver.oauth.token import GRANTS
 from authserver.services import Services
-from authserver.signin.service import PASSWORD_ACR
+from authserver.signin.steps import supported_levels
 from authserver.tokens.claims import STANDARD_CLAIMS, STANDARD_SCOPES
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request
@@ -49,6 +49,6 @@ def metadata(issuer: Issuer) -> dict[str, object]:
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "acr_values_supported": [PASSWORD_ACR],
+        "acr_values_supported": list(supported_levels(pool)),
         "ui_locales_supported": list(pool.languages),
     }

@@ -5,6 +5,7 @@ import re
 from authserver.crypto.sealing import Unsealable
 from authserver.errors import (
     Busy,
+    CodeExpired,
     Conflict,
     Invalid,
     NotFound,
@@ -13,7 +14,10 @@ from authserver.errors import (
     SignInGone,
     StoreUnavailable,
     Throttled,
+    TriggerFailed,
     Unexpected,
+    Vetoed,
+    WrongCode,
     WrongCredentials,
 )
 from authserver.oauth.client_auth import InvalidClient
@@ -28,6 +32,10 @@ WIRE: dict[type[Refusal], tuple[int, str]] = {
     Conflict: (409, "invalid_request"),
     Invalid: (400, "invalid_request"),
     WrongCredentials: (400, "invalid_grant"),
+    WrongCode: (400, "invalid_grant"),
+    CodeExpired: (400, "invalid_grant"),
+    Vetoed: (403, "access_denied"),
+    TriggerFailed: (503, "temporarily_unavailable"),
     Throttled: (429, "slow_down"),
     SignInGone: (400, "invalid_request"),
     Busy: (503, "temporarily_unavailable"),

@@ -8,7 +8,7 @@ from authserver.errors import ProtocolRefusal
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.model.sessions import AuthorizationRequest
-from authserver.signin.service import PASSWORD_ACR
+from authserver.signin.steps import supported_levels
 from authserver.tokens.claims import STANDARD_CLAIMS, covering_scope
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params
@@ -95,7 +95,7 @@ def read_request(
     """The request as a value, once redirect URI, scope and PKCE are judged. Raises ProtocolRefusal."""
     if "openid" in scope and params.get("redirect_uri") is None:
         raise invalid("OpenID Connect requests must name the redirect_uri.")
-    claims, subs = _claims(params.get("claims"), client, issuer.pool)
+    claims, subs, essential_acr = _claims(params.get("claims"), client, issuer.pool)
     hint = params.get("id_token_hint")
     if hint is not None:
         subs.add(hinted_subject(hint, issuer, client.client_id, now))
@@ -117,7 +117,7 @@ def read_request(
         login_hint=params.get("login_hint"),
         id_token_hint_sub=next(iter(subs), None),
         ui_locales=tuple((params.get("ui_locales") or "").split()),
-        acr_values=tuple((params.get("acr_values") or "").split()),
+        acr_values=essential_acr or tuple((params.get("acr_values") or "").split()),
         resource=resource,
         claims=claims,
     )
@@ -154,14 +154,17 @@ def hinted_subject(hint: str, issuer: Issuer, client_id: str, now: int) -> str:
     return str(claims["sub"])
 
 
-def _claims(text: str | None, client: Client, pool: Pool) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-    """The `claims` parameter (Core 5.5): the names that this client may ask for, and each `sub` it insists on.
+def _claims(
+    text: str | None, client: Client, pool: Pool
+) -> tuple[dict[str, tuple[str, ...]], set[str], tuple[str, ...]]:
+    """The `claims` parameter (Core 5.5): the names that this client may ask for, each `sub` it insists on, and the
+    levels of authentication, one of which it insists on.
 
     A name is asked for in vain unless the client may have the scope that covers it: what a client may learn is one
     rule, whichever way it asks. Raises ProtocolRefusal.
     """
     if text is None:
-        return {}, set()
+        return {}, set(), ()
     try:
         wanted = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -181,9 +184,12 @@ def _claims(text: str | None, client: Client, pool: Pool) -> tuple[dict[str, tup
         subs |= set(_insisted(asked.get("sub")))
     acr = (wanted.get("id_token") or {}).get("acr") or {}
     acceptable = _insisted(acr)
-    if acr.get("essential") is True and acceptable and PASSWORD_ACR not in acceptable:
+    if acr.get("essential") is not True:
+        return names, subs, ()
+    reached = tuple(value for value in acceptable if value in supported_levels(pool))
+    if acceptable and not reached:
         raise invalid("No way to sign in here reaches that acr.", "unmet_authentication_requirements")
-    return names, subs
+    return names, subs, reached
 
 
 def _insisted(request: dict[str, object] | None) -> list[str]:

@@ -3,7 +3,7 @@
 import orjson
 
 from authserver.services import Services
-from authserver.tokens.claims import USERINFO_CLAIMS, userinfo_claims
+from authserver.tokens.claims import USERINFO_CLAIMS, readable, userinfo_claims
 from authserver.tokens.issuer import Issuer
 from authserver.web import ANY_ORIGIN, JSON, NO_STORE, Answer, Headers, Request
 from resource_servers.asgi import STATUS, bearer_token
@@ -57,6 +57,9 @@ async def _userinfo(services: Services, issuer: Issuer, request: Request) -> Ans
     client = await services.registry.client(issuer.pool.id, access.client_id)
     if client is None or not client.enabled:
         raise InvalidToken("the client is gone or disabled")
+
+    if client.read_attributes is not None:
+        user = readable(user, client.read_attributes)
 
     # answer
     claims = userinfo_claims(user, access.scopes, access.claims.get(USERINFO_CLAIMS, ()), cognito=cognito)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from authserver.errors import Invalid
 from authserver.model.pools import Branding
-from authserver.pages.colours import Colour, colour, contrast, ink_on, readable
+from authserver.pages.colours import Colour, colour, contrast, ink_on, mixed, readable
 from authserver.pages.i18n import placeholders
 from authserver.pages.links import image_source
 from authserver.pages.texts import REPLACEABLE, SLOTS
@@ -39,8 +39,15 @@ COLOURS = frozenset(
         "color-success",
     }
 )
-LENGTHS: Mapping[str, tuple[float, float]] = {"radius": (0, 24), "card-width": (304, 640), "logo-size": (16, 96)}
+LENGTHS: Mapping[str, tuple[float, float]] = {
+    "radius": (0, 24),
+    "button-radius": (0, 32),
+    "card-width": (304, 640),
+    "page-width": (640, 1440),
+    "logo-size": (16, 96),
+}
 """Lengths and their bounds in px (1rem is 16px)."""
+FONTS = frozenset({"font", "font-heading"})
 SCHEMES = frozenset({"light dark", "light", "dark"})
 
 _DEFAULT = re.compile(r"--pg-(color-[a-z-]+):\s*light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", re.ASCII)
@@ -67,8 +74,9 @@ def check_branding(branding: Branding) -> None:
         Invalid: with the offending key as `field`, e.g. "tokens.color-accent" or "texts.ko.sign_in.heading".
     """
     style_of(branding)
-    if branding.logo is not None and image_source(branding.logo) is None:
-        raise Invalid("A logo is an https URL, a path on this server, or a small base64 data URL.", field="logo")
+    for field, logo in (("logo", branding.logo), ("logo_dark", branding.logo_dark)):
+        if logo is not None and image_source(logo) is None:
+            raise Invalid("A logo is an https URL, a path on this server, or a small base64 data URL.", field=field)
     for language, texts in branding.texts.items():
         for key, text in texts.items():
             field = f"texts.{language}.{key}"
@@ -78,6 +86,31 @@ def check_branding(branding: Branding) -> None:
                 raise Invalid(f"A text has 1 to {_MAX_TEXT} characters.", field=field)
             if extra := placeholders(text) - placeholders(REPLACEABLE.get(key, "")):
                 raise Invalid(f"This text has no placeholder {{{min(extra)}}}.", field=field)
+
+
+def merge(pool: Branding, client: Branding | None) -> Branding:
+    """The client's branding over the pool's: token by token, text by text.
+
+    A logo comes with its dark twin or without one, and an accent with what is read on it: the pool's own ink for its
+    own accent says nothing of another.
+    """
+    if client is None:
+        return pool
+    below = dict(pool.tokens)
+    if "color-accent" in client.tokens:
+        below.pop("color-on-accent", None)
+        below.pop("color-link", None)
+    texts = {
+        language: {**pool.texts.get(language, {}), **client.texts.get(language, {})}
+        for language in (*pool.texts, *client.texts)
+    }
+    logos = client if client.logo is not None else pool
+    return Branding(
+        tokens={**below, **client.tokens},
+        logo=logos.logo,
+        logo_dark=client.logo_dark or logos.logo_dark,
+        texts=texts,
+    )
 
 
 def contrast_faults(branding: Branding) -> tuple[str, ...]:
@@ -92,11 +125,18 @@ def contrast_faults(branding: Branding) -> tuple[str, ...]:
         for theme, (one, other) in enumerate(zip(colours[ink], colours[ground], strict=True)):
             ratio = contrast(one, other)
             if ratio < wanted:
-                name = ("light", "dark")[theme]
-                faults.append(
-                    f"{ink} on {ground} has a contrast of {ratio:.1f} in the {name} theme; {wanted} is needed"
-                )
+                faults.append(_fault(ink, ground, ratio, theme, wanted))
+    for ink in TINTED:
+        for theme, (one, surface) in enumerate(zip(colours[ink], colours["color-surface"], strict=True)):
+            ratio = contrast(one, mixed(surface, one, TINT))
+            if ratio < 4.5:
+                faults.append(_fault(ink, "a ground tinted with it", ratio, theme, 4.5))
     return tuple(faults)
+
+
+def _fault(ink: str, ground: str, ratio: float, theme: int, wanted: float) -> str:
+    name = ("light", "dark")[theme]
+    return f"{ink} on {ground} has a contrast of {ratio:.1f} in the {name} theme; {wanted} is needed"
 
 
 CONTRASTS = (
@@ -107,11 +147,17 @@ CONTRASTS = (
     ("color-link", "color-surface", 4.5),
     ("color-link", "color-background", 4.5),
     ("color-danger", "color-surface", 4.5),
-    ("color-success", "color-surface", 3.0),
+    ("color-success", "color-surface", 4.5),
     ("color-on-accent", "color-accent", 4.5),
     ("color-control", "color-surface", 3.0),
 )
-"""Which colour is read on which, and the ratio it needs."""
+"""Which colour is read on which, and the ratio it needs. A button that deletes has the two of danger on surface."""
+
+TINTED = ("color-link", "color-danger", "color-success")
+"""Colours that are also read on the surface with a share of themselves in it: badges, notices."""
+
+TINT = 0.1
+"""That share, as `--tint` of the style sheet has it."""
 
 
 def style_of(branding: Branding) -> str:
@@ -174,7 +220,7 @@ def _other(name: str, value: str) -> str:
         if match is None or not least <= float(match[1]) * (16 if match[2] == "rem" else 1) <= most:
             raise Invalid(f"A length in px or rem, from {least:g}px to {most:g}px.", field=field)
         return f"{match[1]}{match[2]}"
-    if name == "font":
+    if name in FONTS:
         families = [family.strip().strip("\"'").strip() for family in text.split(",")]
         fit = all(_FONT.fullmatch(family) and family.lower() not in _WIDE_KEYWORDS for family in families)
         if not fit or len(families) > _MAX_FONTS:
@@ -184,7 +230,7 @@ def _other(name: str, value: str) -> str:
         if text not in SCHEMES:
             raise Invalid('The scheme is "light dark", "light" or "dark".', field=field)
         return text
-    known = ", ".join(sorted((*COLOURS, *LENGTHS, "font", "scheme")))
+    known = ", ".join(sorted((*COLOURS, *LENGTHS, *FONTS, "scheme")))
     raise Invalid(f"There is no design token of this name. There are: {known}.", field=field)
 
 

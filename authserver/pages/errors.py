@@ -3,6 +3,7 @@
 from authserver.crypto.sealing import Unsealable
 from authserver.errors import (
     Busy,
+    CodeExpired,
     Conflict,
     Invalid,
     NotFound,
@@ -11,10 +12,14 @@ from authserver.errors import (
     SignInGone,
     StoreUnavailable,
     Throttled,
+    TriggerFailed,
     Unexpected,
+    Vetoed,
+    WrongCode,
     WrongCredentials,
 )
 from authserver.pages.views import ErrorPage
+from authserver.signin.situations import ACCOUNT
 from authserver.tokens.issuer import Issuer
 from authserver.web import MethodNotAllowed, TooLarge
 
@@ -31,6 +36,10 @@ WIRE: dict[type[Refusal], tuple[int, str]] = {
     Conflict: (409, "invalid_request"),
     Invalid: (422, "invalid_request"),
     WrongCredentials: (422, "access_denied"),
+    WrongCode: (422, "access_denied"),
+    CodeExpired: (422, "expired"),
+    Vetoed: (403, "access_denied"),
+    TriggerFailed: (503, "unavailable"),
     Throttled: (429, "throttled"),
     SignInGone: (410, "expired"),
     Busy: (503, "unavailable"),
@@ -56,5 +65,9 @@ def error_view(refusal: Refusal, issuer: Issuer | None) -> tuple[int, ErrorPage,
 
 
 def restart_url(gone: SignInGone, issuer: Issuer) -> str | None:
-    """Where the same request starts again, if it is still known."""
-    return f"{issuer.url}/oauth2/authorize?{gone.restart}" if gone.restart is not None else None
+    """Where the same request starts again, if it is still known: at the client's request, or at our own page."""
+    if gone.restart is None:
+        return None
+    if gone.restart.startswith(ACCOUNT):
+        return f"{issuer.url}{gone.restart.removeprefix(ACCOUNT)}"
+    return f"{issuer.url}/oauth2/authorize?{gone.restart}"

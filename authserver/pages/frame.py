@@ -1,17 +1,18 @@
 """What all pages share: language, context, headers, anti-forgery checks. Handlers hand a view in and get an answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
 from authserver.browser import csrf_matches, csrf_token, known_browser
 from authserver.errors import Refusal
 from authserver.model.clients import Client
-from authserver.model.pools import Branding
+from authserver.model.pools import Branding, Pool
+from authserver.pages.branding import merge
 from authserver.pages.errors import Forged, error_view
 from authserver.pages.i18n import choose_language
 from authserver.pages.render import Renderer
 from authserver.pages.security import html_headers
-from authserver.pages.views import ClientMark, PageContext, View
+from authserver.pages.views import THEME_COOKIE, ClientMark, PageContext, Theme, View
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
 from authserver.web import HTML, Answer, Headers, Params, Request, set_cookie
@@ -54,13 +55,7 @@ class Frame:
         pool = issuer.pool if issuer is not None else None
         picked = _picked(request)
         offered = self.renderer.catalogues.offered(pool.languages if pool is not None else _NO_POOL_LANGUAGES)
-        language = choose_language(
-            offered,
-            picked=picked,
-            ui_locales=ui_locales,
-            cookie=request.cookie(_cookie_name(services)),
-            accept_language=request.header(b"accept-language"),
-        )
+        language = self._language(services, request, offered, ui_locales)
         base = f"{issuer.url}{path}" if issuer is not None else ""
         here = dict(query or {})
         kept = {**here, "lang": picked} if picked is not None else here
@@ -70,9 +65,12 @@ class Frame:
             nonce=services.random.token(16),
             request_id=request.id,
             pool_name=pool.name if pool is not None else None,
-            branding=pool.branding if pool is not None else Branding(),
+            branding=_branding(pool, client),
             client=ClientMark.of(client) if client is not None else None,
             action=f"{base}?{urlencode(kept)}" if kept else base,
+            now=int(services.clock()),
+            theme=_theme(services, request),
+            theme_cookie=_theme_cookie(services),
             csrf=csrf_token(issuer.csrf_key, browser, purpose) if issuer is not None and browser is not None else "",
             languages=self.renderer.catalogues.menu(
                 offered if path else (), lambda tag: f"{base}?{urlencode({**here, 'lang': tag})}"
@@ -83,7 +81,7 @@ class Frame:
         body = self.renderer.render(view, context).encode()
         answer_headers: Headers = [HTML, (b"content-language", language.encode())]
         answer_headers += [
-            (name.lower().encode(), value.encode()) for name, value in html_headers(context, form_targets).items()
+            (name.lower().encode(), value.encode()) for name, value in html_headers(context, form_targets, view).items()
         ]
         if picked is not None and picked in offered:
             answer_headers.append(
@@ -91,11 +89,51 @@ class Frame:
             )
         return Answer(status, answer_headers + (headers or []), body)
 
+    def language(self, services: Services, issuer: Issuer, request: Request) -> str:
+        """The language in which this browser's pages of the pool are."""
+        return self._language(services, request, self.renderer.catalogues.offered(issuer.pool.languages), ())
+
+    def language_names(self, pool: Pool) -> tuple[tuple[str, str], ...]:
+        """The languages of the pool's pages: tags, and what each calls itself."""
+        catalogues = self.renderer.catalogues
+        return tuple((link.tag, link.name) for link in catalogues.menu(catalogues.offered(pool.languages), str))
+
+    @staticmethod
+    def _language(services: Services, request: Request, offered: Sequence[str], ui_locales: tuple[str, ...]) -> str:
+        return choose_language(
+            offered,
+            picked=_picked(request),
+            ui_locales=ui_locales,
+            cookie=request.cookie(_cookie_name(services)),
+            accept_language=request.header(b"accept-language"),
+        )
+
     def error(self, services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
         """The error page for a refusal."""
         status, view, retry_after = error_view(refusal, issuer)
         headers: Headers = [(b"retry-after", b"%d" % retry_after)] if retry_after is not None else []
         return self.page(services, issuer, request, view, status=status, headers=headers)
+
+
+def _branding(pool: Pool | None, client: Client | None) -> Branding:
+    if pool is None:
+        return Branding()
+    return merge(pool.branding, client.branding if client is not None else None)
+
+
+def _theme(services: Services, request: Request) -> Theme | None:
+    """What the person chose in the theme menu; None follows the system."""
+    match request.cookie(_theme_cookie(services)):
+        case "light":
+            return "light"
+        case "dark":
+            return "dark"
+        case _:
+            return None
+
+
+def _theme_cookie(services: Services) -> str:
+    return f"__Host-{THEME_COOKIE}" if services.secure else THEME_COOKIE
 
 
 def _cookie_name(services: Services) -> str:

@@ -1,6 +1,8 @@
 """Views into HTML: one template a page, compiled once, everything escaped."""
 
+import re
 import unicodedata
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,11 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from authserver.errors import Invalid
+from authserver.pages import texts
 from authserver.pages.assets import load_assets
 from authserver.pages.branding import style_of
-from authserver.pages.i18n import Catalogues
-from authserver.pages.links import link_target
-from authserver.pages.texts import SCOPES, error_words, sign_in_name
+from authserver.pages.i18n import Catalogues, Translator
+from authserver.pages.links import image_source, link_target
+from authserver.pages.moments import Moments, clock
+from authserver.pages.texts import JUST_NOW
 from authserver.pages.views import PageContext, View
 
 MAX_SHOWN = 80
@@ -20,6 +24,15 @@ MAX_SHOWN = 80
 
 _REMEMBERED = 512
 """Results kept of each pure function of a name: pools and clients recur on every page."""
+
+_NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
+_ATTRIBUTE = r' (?:viewBox|class|role|aria-label|width|height|stroke|fill|d|transform|xmlns|version)="[^"<>]*"'
+_DRAWING = re.compile(
+    rf"<svg(?:{_ATTRIBUTE})*>(?:<title>[^<>]*</title>)?(?:<(?:path|rect|g)(?:{_ATTRIBUTE})*/?>|</(?:path|g)>)*</svg>\s*",
+    re.ASCII,
+)
+_NAMED = re.compile(r' (?:class|role|aria-label)="[^"]*"|<title>[^<>]*</title>')
+_OTPAUTH = re.compile(r"otpauth://totp/[A-Za-z0-9\-._~:/?@!$'()*+,;=%&]{1,1000}", re.ASCII)
 
 _JOINERS = "\u200c\u200d"  # hold emoji and some scripts together; the other format characters only deceive
 
@@ -42,10 +55,55 @@ def isolated(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(Markup("@<wbr>").join(shown(text).split("@")))
 
 
+def grouped(secret: str) -> str:
+    """A secret to be typed, in groups of four."""
+    return " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
+
+
+def plain_number(value: object) -> str:
+    """A bound without a needless fraction: 3.0 is 3."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def element_id(name: str) -> str:
+    """The id of the field `name`: `custom:department` is `custom-department`."""
+    return _NOT_IN_ID.sub("-", name)
+
+
+def qr_drawing(svg: Markup) -> Markup:
+    """A QR drawing that is one: a handler hands it over as markup, and what else it might hold stays out."""
+    if _DRAWING.fullmatch(svg) is None:
+        return Markup()
+    # Our style sheet gives every drawing a line, which the plate must not have.
+    plain = _NAMED.sub("", svg).replace('<path fill="#fff" ', '<path fill="#fff" stroke="none" ', 1)
+    return Markup(plain)  # noqa: S704 - looked at above; the box around it has the name and class
+
+
+def otpauth(uri: str) -> str | None:
+    """`uri` if it sets up a TOTP app (Key Uri Format) and is spelled in plain characters."""
+    return uri if _OTPAUTH.fullmatch(uri) else None
+
+
 @lru_cache(_REMEMBERED)
 def initial(text: str) -> str:
     """The letter that stands for somebody without a picture."""
     return next((character.upper() for character in shown(text) if character.isalnum()), "?")
+
+
+_DRAWN_FOR: ContextVar[Translator] = ContextVar("translator of the page being drawn")
+"""So that macros are made once for all pages: an import with context would make them anew for each."""
+
+
+def _gettext(message: str, /, **values: object) -> Markup:
+    return _DRAWN_FOR.get().gettext(message, **values)
+
+
+def _ngettext(singular: str, plural: str, n: int, /, **values: object) -> Markup:
+    return _DRAWN_FOR.get().ngettext(singular, plural, n, **values)
+
+
+def _slot(key: str) -> str:
+    return _DRAWN_FOR.get().slot(key)
 
 
 class Renderer:
@@ -70,13 +128,27 @@ class Renderer:
             auto_reload=False,
             cache_size=-1,
         )
-        self._environment.filters.update(shown=shown, isolated=isolated, initial=initial, link_target=link_target)
-        self._environment.globals.update(
-            asset=urls.__getitem__,
-            sign_in_name=sign_in_name,
-            error_words=error_words,
-            standard_scopes=SCOPES,
+        self._environment.filters.update(
+            clock=clock,
+            shown=shown,
+            isolated=isolated,
+            initial=initial,
+            link_target=link_target,
+            image_source=image_source,
+            grouped=grouped,
+            element_id=element_id,
+            plain_number=plain_number,
+            qr_drawing=qr_drawing,
+            otpauth=otpauth,
         )
+        # Few, and not Jinja's own: each import of a template goes through all of them.
+        self._environment.globals = {
+            "_": _gettext,
+            "ngettext": _ngettext,
+            "slot": _slot,
+            "asset": urls.__getitem__,
+            "texts": texts,
+        }
 
     def warm(self) -> None:
         """Compile every template and read every catalogue now (about 0.2 s) rather than at somebody's first page."""
@@ -88,16 +160,18 @@ class Renderer:
     def render(self, view: View, context: PageContext) -> str:
         """The whole HTML document of `view`. Send it with `security.html_headers(context)`."""
         translator = self.catalogues.translator(context.language, context.branding)
-        return self._environment.get_template(view.template).render(
-            view=view,
-            page=context,
-            style=self._style(view, context),
-            language=translator.language,
-            direction=translator.direction,
-            _=translator.gettext,
-            ngettext=translator.ngettext,
-            slot=translator.slot,
-        )
+        drawing = _DRAWN_FOR.set(translator)
+        try:
+            return self._environment.get_template(view.template).render(
+                view=view,
+                page=context,
+                style=self._style(view, context),
+                language=translator.language,
+                direction=translator.direction,
+                moments=Moments(translator.language, context.now, str(translator.gettext(JUST_NOW))),
+            )
+        finally:
+            _DRAWN_FOR.reset(drawing)
 
     @staticmethod
     def _style(view: View, context: PageContext) -> str:
@@ -107,4 +181,9 @@ class Renderer:
         except Invalid:
             css = ""
         seconds = getattr(view, "retry_after", None)
-        return css if seconds is None else css + f":root{{--pg-wait:{max(1, int(seconds))}s}}"
+        if seconds is not None:
+            css += f":root{{--pg-wait:{max(1, int(seconds))}s}}"
+        resend = getattr(view, "resend", None)
+        if resend is not None and resend.after > 0:
+            css += f":root{{--pg-resend:{int(resend.after)}s}}"
+        return css

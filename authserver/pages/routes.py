@@ -1,24 +1,71 @@
 """The hosted pages by their path below the pool, and their static files."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from authserver.errors import Refusal
 from authserver.pages.frame import Frame
+from authserver.pages.mail_links import ConfirmLinkPage, NotMePage
+from authserver.pages.recover import RecoverPage
 from authserver.pages.sign_in import SignInPage
 from authserver.pages.sign_out import SignOutPage
-from authserver.services import Endpoint, Services
+from authserver.pages.sign_up import SignUpPage
+from authserver.services import Endpoint, Handler, Services
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request
+
+if TYPE_CHECKING:
+    from authserver.pages.account.gone import GonePage
+    from authserver.pages.account.room import Room
+
+
+ACCOUNT_ROOMS = (
+    *("security", "sessions", "apps", "activity", "data", "notMe", "address", "password", "factor", "remove", "codes"),
+    *("delete", "deleted"),
+)
+"""The addresses below `account`. What stands behind them is loaded with the first visit: it would be a tenth of the
+server's start.
+"""
+
+
+def _room(frame: Frame, path: str) -> Mapping[str, Handler]:
+    async def show(services: Services, issuer: Issuer, request: Request) -> Answer:
+        return await _rooms(frame)[path].show(services, issuer, request)
+
+    async def submit(services: Services, issuer: Issuer, request: Request) -> Answer:
+        return await _rooms(frame)[path].submit(services, issuer, request)
+
+    return {"GET": show, "HEAD": show, "POST": submit}
+
+
+@lru_cache(maxsize=4)
+def _rooms(frame: Frame) -> "Mapping[str, Room | GonePage]":
+    from authserver.pages.account.rooms import rooms
+
+    return rooms(frame)
 
 
 def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
     """The pages of a pool."""
     sign_in, sign_out = SignInPage(frame), SignOutPage(frame)
+    sign_up, recover = SignUpPage(sign_in), RecoverPage(sign_in)
+    confirm, not_me = ConfirmLinkPage(frame), NotMePage(frame)
 
     def refuse(services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
         return frame.error(services, request, issuer, refusal)
 
     return {
         "login": Endpoint("login", {"GET": sign_in.show, "HEAD": sign_in.show, "POST": sign_in.submit}, refuse),
+        "signup": Endpoint("sign-up", {"GET": sign_up.show, "HEAD": sign_up.show, "POST": sign_up.submit}, refuse),
+        "forgotPassword": Endpoint(
+            "recovery", {"GET": recover.show, "HEAD": recover.show, "POST": recover.submit}, refuse
+        ),
+        "confirm": Endpoint("link", {"GET": confirm.show, "HEAD": confirm.show, "POST": confirm.submit}, refuse),
+        "notMe": Endpoint("objection", {"GET": not_me.show, "HEAD": not_me.show, "POST": not_me.submit}, refuse),
+        **{
+            path: Endpoint("account", _room(frame, path), refuse)
+            for path in ("account", *(f"account/{name}" for name in ACCOUNT_ROOMS))
+        },
         "logout": Endpoint("sign-out", {"GET": sign_out.show, "HEAD": sign_out.show, "POST": sign_out.submit}, refuse),
     }

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from authserver.errors import Invalid
 from authserver.model.clients import well_formed_uri
-from authserver.pages.views import PageContext
+from authserver.pages.links import image_source
+from authserver.pages.views import PageContext, View
 
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]{16,128}={0,2}", re.ASCII)  # CSP 3, 2.3.1: base64-value
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII)
@@ -74,10 +75,12 @@ def form_target(redirect_uri: str) -> str:
     return origin
 
 
-def image_sources(context: PageContext) -> tuple[str, ...]:
-    """The CSP sources of the page's images beyond our own origin: the pool's logo and the client's."""
+def image_sources(context: PageContext, view: View | None = None) -> tuple[str, ...]:
+    """The CSP sources of the page's images beyond our own origin: the pool's logos, the client's, and the view's."""
     sources: list[str] = []
-    for image in (context.logo, context.client.logo if context.client else None):
+    listed: tuple[str | None, ...] = getattr(view, "images", ())
+    images = (*context.logos, context.client.logo if context.client else None, *map(image_source, listed))
+    for image in images:
         if image is None or image.startswith("/"):
             continue
         source = "data:" if image.startswith("data:") else _web_origin(image)
@@ -87,7 +90,8 @@ def image_sources(context: PageContext) -> tuple[str, ...]:
 
 
 def content_security_policy(nonce: str, form_targets: Iterable[str] = (), images: Iterable[str] = ()) -> str:
-    """The policy of one page: no script at all, our own style sheet, and one `<style>` element that carries `nonce`.
+    """The policy of one page: what carries `nonce`, which are our few modules and one `<style>` element, and our own
+    style sheets. Nothing is fetched by script, and no text becomes markup there (Trusted Types).
 
     Args:
         nonce: of this response alone; at least 16 characters of base64 or base64url.
@@ -101,7 +105,7 @@ def content_security_policy(nonce: str, form_targets: Iterable[str] = (), images
         raise Invalid("A nonce is at least 16 characters of base64.", field="nonce")
     directives = {
         "default-src": ("'none'",),
-        "script-src": ("'none'",),
+        "script-src": (f"'nonce-{nonce}'",),
         "style-src": ("'self'", f"'nonce-{nonce}'"),
         "img-src": ("'self'", *_sources(images, "images")),
         "form-action": ("'self'", *_sources(form_targets, "form_targets")),
@@ -109,22 +113,25 @@ def content_security_policy(nonce: str, form_targets: Iterable[str] = (), images
         "base-uri": ("'none'",),
         "object-src": ("'none'",),
         "connect-src": ("'none'",),
+        "require-trusted-types-for": ("'script'",),
+        "trusted-types": ("'none'",),
     }
     return "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
 
 
-def html_headers(context: PageContext, form_targets: Iterable[str] = ()) -> dict[str, str]:
+def html_headers(context: PageContext, form_targets: Iterable[str] = (), view: View | None = None) -> dict[str, str]:
     """All headers that an HTML page is sent with, besides its Content-Type.
 
     Args:
         context: what the page was rendered with: its nonce and its logos go into the policy.
         form_targets: each from `form_target`.
+        view: what was rendered, for the images it lists; without it a page has its logos alone.
 
     Raises:
         Invalid: as `content_security_policy`.
     """
     return {
-        "Content-Security-Policy": content_security_policy(context.nonce, form_targets, image_sources(context)),
+        "Content-Security-Policy": content_security_policy(context.nonce, form_targets, image_sources(context, view)),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",

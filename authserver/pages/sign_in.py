@@ -1,32 +1,50 @@
 """The sign-in page: one address for every step. What is shown is what `next_step` says (DESIGN 6.3)."""
 
-from typing import TypeGuard
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from authserver.browser import known_browser
 from authserver.crypto.secrets import digest
-from authserver.errors import Conflict, Invalid, SignInGone, Throttled, WrongCredentials
+from authserver.errors import (
+    CodeExpired,
+    Conflict,
+    Invalid,
+    Refusal,
+    SignInGone,
+    Throttled,
+    Vetoed,
+    WrongCode,
+    WrongCredentials,
+)
+from authserver.model.credentials import SentCode
 from authserver.model.sessions import Session
-from authserver.model.users import User
+from authserver.pages.enrolling import enrol_view
 from authserver.pages.errors import restart_url
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
-from authserver.pages.views import (
-    Account,
-    ConsentStep,
-    IdentifierStep,
-    PasswordStep,
-    View,
-    scope_groups,
-)
+from authserver.pages.step_views import refused_view, step_view
+from authserver.pages.taken import session_cookie
+from authserver.pages.taking import origin_of, take
+from authserver.pages.views import View
 from authserver.services import Services
-from authserver.signin.passwords import Origin
-from authserver.signin.service import Situation
-from authserver.signin.steps import AskConsent, EnterPassword, Finish, Identify, Refuse
+from authserver.signin.proving import SENT, Moved
+from authserver.signin.situations import ACCOUNT, Situation
+from authserver.signin.steps import (
+    ConfirmAddress,
+    Enrol,
+    EnterCode,
+    Finish,
+    Identify,
+    Open,
+    Recover,
+    Refuse,
+    UsePasskey,
+)
 from authserver.tokens.issuer import Issuer
-from authserver.web import Answer, Headers, Params, Request, redirect, set_cookie
+from authserver.web import Answer, Headers, Params, Request, redirect
 
 PATH = "/login"
+SHOWN_AGAIN = (Invalid, WrongCredentials, WrongCode, CodeExpired, Throttled)
+"""Refusals after which the same step is shown once more."""
 
 
 class SignInPage:
@@ -41,32 +59,51 @@ class SignInPage:
         if params.get("signin") is None and params.get("client_id") is not None:
             # Cognito's `/login` takes an authorization request.
             return redirect(302, f"{issuer.url}/oauth2/authorize?{urlencode(params.pairs())}")
-        session = await _session(services, issuer, request)
-        situation = await _look(services, issuer, request, params, session)
+        session = await current_session(services, issuer, request)
+        situation = await look(services, issuer, request, params, session)
+        cookies: Headers = []
+        try:
+            moved = await _brought_up(services, issuer, request, situation, session)
+        except Throttled as refusal:
+            view = await self.view(services, issuer, situation, refusal=refusal)
+            return self.page(services, issuer, request, situation, view, status=429, headers=_retry_after(refusal))
+        except Conflict:
+            return redirect(302, address(issuer, params))
+        if moved is not None:
+            situation, cookies = moved.situation, session_cookie(services, issuer, moved)
         if isinstance(situation.step, Finish | Refuse):
-            return redirect(302, await services.sign_ins.conclude(issuer.pool, issuer.url, situation))
-        return self._page(services, issuer, request, situation, _view(issuer, situation))
+            target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
+            return redirect(302, target, *cookies)
+        view = await self.view(services, issuer, situation)
+        return self.page(services, issuer, request, situation, view, headers=cookies)
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST: take what the person entered, then go on to the next step (303)."""
         params, form = request.query(), await request.form()
         check_form(services, issuer, request, form, params.get("signin") or "")
-        session = await _session(services, issuer, request)
-        situation = await _look(services, issuer, request, params, session)
+        session = await current_session(services, issuer, request)
+        situation = await look(services, issuer, request, params, session)
         cookies: Headers = []
         try:
             if form.get("step") == "consent" and form.get("decision") == "deny":
                 return redirect(303, await services.sign_ins.deny(issuer.url, situation))
-            session, cookies = await _take(services, issuer, request, form, situation, session)
-            situation = await _look(services, issuer, request, params, session)
+            became = await take(services, issuer, request, form, situation, session)
+            if became.view is not None:
+                return self.page(services, issuer, request, situation, became.view, headers=became.cookies)
+            if became.answer is not None:
+                return became.answer
+            session, cookies = became.session, became.cookies
+            situation = await look(services, issuer, request, params, session)
             if isinstance(situation.step, Finish | Refuse):
                 target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
                 return redirect(303, target, *cookies)
         except (Conflict, SignInGone):
             return await _overtaken(services, issuer, request, params, session, cookies)
-        except (Invalid, WrongCredentials, Throttled) as refusal:
+        except Vetoed as veto:
+            return self.page(services, issuer, request, situation, refused_view(issuer, situation, veto), status=403)
+        except SHOWN_AGAIN as refusal:
             return await self._again(services, issuer, request, params, session, form, refusal)
-        return redirect(303, _address(issuer, params), *cookies)
+        return redirect(303, address(issuer, params), *cookies)
 
     async def _again(
         self,
@@ -76,21 +113,48 @@ class SignInPage:
         params: Params,
         session: Session | None,
         form: Params,
-        refusal: Invalid | WrongCredentials | Throttled,
+        refusal: Refusal,
     ) -> Answer:
         """The same step once more, saying what was wrong."""
-        situation = await _look(services, issuer, request, params, session)
-        if isinstance(situation.step, Finish | Refuse):  # another tab has signed the person in meanwhile
-            return redirect(303, _address(issuer, params))
-        view = _view(issuer, situation)
-        if isinstance(refusal, Throttled):
-            headers: Headers = [(b"retry-after", b"%d" % refusal.retry_after)]
-            view = _with_fault(view, "throttled", form, refusal.retry_after)
-            return self._page(services, issuer, request, situation, view, status=429, headers=headers)
-        fault = "wrong_credentials" if isinstance(refusal, WrongCredentials) else "empty"
-        return self._page(services, issuer, request, situation, _with_fault(view, fault, form), status=422)
+        situation = await look(services, issuer, request, params, session)
+        if isinstance(situation.step, Finish | Refuse | Open):  # another tab has signed the person in meanwhile
+            return redirect(303, address(issuer, params))
+        view = await self.view(services, issuer, situation, refusal=refusal, form=form)
+        status = 429 if isinstance(refusal, Throttled) else 422
+        return self.page(services, issuer, request, situation, view, status=status, headers=_retry_after(refusal))
 
-    def _page(
+    async def view(
+        self,
+        services: Services,
+        issuer: Issuer,
+        situation: Situation,
+        *,
+        refusal: Refusal | None = None,
+        form: Params | None = None,
+    ) -> View:
+        """The view of the step, with what has to be read for it."""
+        step, pool = situation.step, issuer.pool
+        if isinstance(step, Enrol) and step.chosen is not None:
+            return await enrol_view(services, issuer, situation, refusal=refusal, form=form)
+        sent: SentCode | None = None
+        if situation.sign_in.code is not None and (
+            isinstance(step, ConfirmAddress | Recover) or (isinstance(step, EnterCode) and step.method in SENT)
+        ):
+            sent = await services.codes.peek(pool, situation.sign_in.code)
+        options: str | None = None
+        if isinstance(step, UsePasskey) or (isinstance(step, Identify) and "passkey" in pool.mfa.first_factors):
+            options = await services.proving.passkey_options(pool, situation)
+        return step_view(
+            issuer,
+            situation,
+            now=int(services.clock()),
+            sent=sent,
+            passkey_options=options,
+            refusal=refusal,
+            form=form,
+        )
+
+    def page(
         self,
         services: Services,
         issuer: Issuer,
@@ -99,8 +163,10 @@ class SignInPage:
         view: View,
         *,
         status: int = 200,
+        path: str = PATH,
         headers: Headers | None = None,
     ) -> Answer:
+        """The page of a sign-in that shows a view."""
         asked = situation.sign_in.request
         return self._frame.page(
             services,
@@ -108,9 +174,9 @@ class SignInPage:
             request,
             view,
             status=status,
-            path=PATH,
+            path=path,
             query={"signin": situation.sign_in.id},
-            client=situation.client,
+            client=situation.client if situation.client.client_id != ACCOUNT else None,
             purpose=situation.sign_in.id,
             ui_locales=asked.ui_locales,
             form_targets=(form_target(asked.redirect_uri),),
@@ -118,12 +184,13 @@ class SignInPage:
         )
 
 
-async def _session(services: Services, issuer: Issuer, request: Request) -> Session | None:
+async def current_session(services: Services, issuer: Issuer, request: Request) -> Session | None:
+    """The browser's session with the pool."""
     pool = issuer.pool
     return await services.sessions.find(pool, request.cookie(services.cookie_name(pool.id, "session")))
 
 
-async def _look(
+async def look(
     services: Services, issuer: Issuer, request: Request, params: Params, session: Session | None
 ) -> Situation:
     """The sign-in that the address names, as it stands. Raises SignInGone."""
@@ -136,6 +203,32 @@ async def _look(
     )
 
 
+def address(issuer: Issuer, params: Params, path: str = PATH) -> str:
+    """The address of the sign-in that the parameters name."""
+    query = {name: value for name in ("signin", "lang") if (value := params.get(name)) is not None}
+    return f"{issuer.url}{path}?{urlencode(query)}"
+
+
+async def _brought_up(
+    services: Services, issuer: Issuer, request: Request, situation: Situation, session: Session | None
+) -> Moved | None:
+    """What has come about since the last form: a proof from elsewhere, as by a link in a mail; or a code has to be sent
+    that no form asked for. Raises Throttled, Conflict.
+    """
+    step, sign_in, pool = situation.step, situation.sign_in, issuer.pool
+    if isinstance(step, Open) or (isinstance(step, Recover) and step.demanded):
+        return await services.proving.resume(pool, sign_in, origin_of(services, issuer, request), session)
+    if isinstance(step, EnterCode) and step.method in SENT and sign_in.method != step.method:
+        return await services.proving.choose(
+            pool, situation, step.method, origin_of(services, issuer, request), session
+        )
+    return None
+
+
+def _retry_after(refusal: Refusal) -> Headers:
+    return [(b"retry-after", b"%d" % refusal.retry_after)] if isinstance(refusal, Throttled) else []
+
+
 async def _overtaken(
     services: Services, issuer: Issuer, request: Request, params: Params, session: Session | None, cookies: Headers
 ) -> Answer:
@@ -145,104 +238,10 @@ async def _overtaken(
     request starts again, with what was proven here.
     """
     try:
-        await _look(services, issuer, request, params, session)
+        await look(services, issuer, request, params, session)
     except SignInGone as gone:
         restart = restart_url(gone, issuer)
         if gone.reason != "finished" or restart is None:
             raise
         return redirect(303, restart, *cookies)
-    return redirect(303, _address(issuer, params), *cookies)
-
-
-def _address(issuer: Issuer, params: Params) -> str:
-    query = {name: value for name in ("signin", "lang") if (value := params.get(name)) is not None}
-    return f"{issuer.url}{PATH}?{urlencode(query)}"
-
-
-async def _take(
-    services: Services, issuer: Issuer, request: Request, form: Params, situation: Situation, session: Session | None
-) -> tuple[Session | None, Headers]:
-    """Hand what the form says to the sign-in. Returns the session, and the cookie of a new one."""
-    sign_ins, sign_in, step = services.sign_ins, situation.sign_in, form.get("step")
-    if step in {"change_identifier", "switch_account"}:
-        await sign_ins.forget_identifier(sign_in)
-    elif step == "account" and isinstance(situation.step, Identify) and _shown(situation.user, form):
-        await sign_ins.choose_account(issuer.pool, sign_in, situation.user)
-    elif step == "consent" and isinstance(situation.step, AskConsent) and _shown(situation.user, form):
-        if form.get("decision") == "approve":
-            await sign_ins.allow(issuer.pool, sign_in, situation.user)
-    elif step == "identifier" and not isinstance(situation.step, Refuse):
-        # Even where a session would do by now: another tab may have signed in somebody else.
-        sign_in = await sign_ins.identify(sign_in, form.get("username") or "")
-        if form.get("password") is not None:
-            situation = await sign_ins.look(issuer.pool, sign_in.id, sign_in.browser, session)
-            return await _prove(services, issuer, request, form, situation, session)
-    elif step == "password":
-        return await _prove(services, issuer, request, form, situation, session)
-    return session, []
-
-
-async def _prove(
-    services: Services, issuer: Issuer, request: Request, form: Params, situation: Situation, session: Session | None
-) -> tuple[Session | None, Headers]:
-    """Hand the password to the sign-in, if it needs one."""
-    if not isinstance(situation.step, Identify | EnterPassword):
-        return session, []
-    origin = Origin(request.address, situation.sign_in.browser)
-    _, opened, secret = await services.sign_ins.enter_password(
-        issuer.pool, situation.sign_in, form.get("password") or "", origin, session
-    )
-    name = services.cookie_name(issuer.pool.id, "session")
-    return opened, [set_cookie(name, secret, secure=services.secure)]
-
-
-def _shown(user: User | None, form: Params) -> TypeGuard[User]:
-    """Whether the form speaks of the account that is signed in now: another tab may have changed it meanwhile."""
-    return user is not None and form.get("account") == user.id
-
-
-def _view(issuer: Issuer, situation: Situation) -> View:
-    step, asked = situation.step, situation.sign_in.request
-    match step:
-        case Identify(known):
-            accounts = (_account(situation.user),) if known is not None and situation.user is not None else ()
-            return IdentifierStep(
-                sign_in_with=issuer.pool.sign_in_with, identifier=asked.login_hint or "", accounts=accounts
-            )
-        case EnterPassword(identifier, again):
-            return PasswordStep(identifier=identifier, reauthentication=again)
-        case AskConsent(_, scope, new) if situation.user is not None:
-            before = tuple(s for s in scope if s not in new)
-            return ConsentStep(
-                account=_account(situation.user),
-                groups=scope_groups(issuer.pool, scope, before),
-                returns_to=urlsplit(asked.redirect_uri).hostname,
-            )
-        case _:
-            raise AssertionError(f"no page for {step!r}")
-
-
-def _account(user: User) -> Account:
-    name = user.attributes.get("name")
-    return Account(name=name if isinstance(name, str) and name else user.username, detail=user.email or "", id=user.id)
-
-
-def _with_fault(view: View, fault: str, form: Params, retry_after: int | None = None) -> View:
-    match view:
-        case IdentifierStep():
-            return IdentifierStep(
-                sign_in_with=view.sign_in_with,
-                identifier=(form.get("username") or "")[:320],
-                accounts=view.accounts,
-                fault="throttled" if fault == "throttled" else "empty",
-                retry_after=retry_after,
-            )
-        case PasswordStep():
-            return PasswordStep(
-                identifier=view.identifier,
-                fault=fault,  # type: ignore[arg-type]  # one of the three literals above
-                retry_after=retry_after,
-                reauthentication=view.reauthentication,
-            )
-        case _:
-            return view
+    return redirect(303, address(issuer, params), *cookies)

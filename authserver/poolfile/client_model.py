@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from authserver.poolfile.fields import (
     STRICT,
+    AttributeName,
     AttributeValue,
     ClientId,
     Email,
@@ -18,7 +19,7 @@ from authserver.poolfile.fields import (
     WebPage,
     not_yet,
 )
-from authserver.poolfile.pool_model import Algorithm, GroupModel, PoolModel, ResourceServerModel
+from authserver.poolfile.pool_model import Algorithm, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.rules.clients import LONGEST_TOKEN
 
 _TEN_YEARS = 3650 * 86400
@@ -71,6 +72,14 @@ class ClientModel(BaseModel):
         default=None, description="Instead of the pool's."
     )
     enabled: bool = Field(default=True, description="False refuses it everywhere.")
+    read_attributes: list[AttributeName] | None = Field(
+        default=None, description="The attributes that it may see; all of its scopes' by default."
+    )
+    write_attributes: list[AttributeName] | None = Field(
+        default=None, description="The attributes that people may set through it; all by default."
+    )
+    mfa: Literal["off", "optional", "required"] | None = Field(default=None, description="Instead of the pool's mode.")
+    branding: BrandingModel | None = Field(default=None, description="Lies over the pool's.")
     jwks: Annotated[None, not_yet("clients with keys of their own")] = Field(default=None, description="Its keys.")
     jwks_uri: Annotated[None, not_yet("clients with keys of their own")] = Field(
         default=None, description="Where its keys are."

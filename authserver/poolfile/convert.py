@@ -4,20 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from authserver.model.clients import Client
-from authserver.model.pools import (
-    AttributeDefinition,
-    Branding,
-    Group,
-    PasswordPolicy,
-    Pool,
-    ResourceServer,
-    Scope,
-    SessionPolicy,
-    TokenPolicy,
-)
+from authserver.model.pools import AttributeDefinition, Branding, Group, Pool, ResourceServer, Scope
 from authserver.model.users import fold
 from authserver.poolfile.client_model import ClientModel, UserModel
-from authserver.poolfile.pool_model import AttributeModel, GroupModel, PoolModel, ResourceServerModel
+from authserver.poolfile.policies import policies, policy_faults
+from authserver.poolfile.pool_model import AttributeModel, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
 from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes
 from authserver.rules.clients import client_faults, secret_fault
@@ -76,10 +67,22 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
     )
     if pool is None:
         return None
-    secrets = [(("clients", i, "client_secret"), c.client_secret) for i, c in parts.clients.items()]
+    secrets: list[tuple[KeyPath, Secret | None]] = [
+        (("clients", i, "client_secret"), c.client_secret) for i, c in parts.clients.items()
+    ]
     secrets += [(("users", i, "password"), u.password) for i, u in parts.users.items()]
-    plain = tuple(f"`{p[0]}.{p[2]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
-    return PoolFile(document.path, document.name, pool, clients, users, plain)
+    triggers = parts.pool.triggers if parts.pool is not None else []
+    secrets += [(("pool", "triggers", i, "secret"), t.secret) for i, t in enumerate(triggers)]
+    plain = tuple(f"`{p[-3]}.{p[-1]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
+    return PoolFile(
+        document.path,
+        document.name,
+        pool,
+        clients,
+        users,
+        plain,
+        {t.point: t.secret for t in triggers if t.secret is not None},
+    )
 
 
 def _distinct(table: str | KeyPath, key: str, names: Mapping[int, str], note: Note) -> None:
@@ -97,7 +100,6 @@ def _resource_server(model: ResourceServerModel) -> ResourceServer:
 
 
 def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceServer, ...], note: Note) -> Pool:
-    policy, tokens = model.password_policy, model.tokens
     for key, values in (
         ("languages", model.languages),
         ("sign_in_with", model.sign_in_with),
@@ -105,8 +107,8 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
     ):
         if len(set(values)) != len(values):
             note(("pool", key), "names something twice")
-    if policy.min_length > policy.max_length:
-        note(("pool", "password_policy", "min_length"), "is greater than max_length")
+    for path, sentence in policy_faults(model):
+        note(("pool", *path), sentence)
     _distinct(("pool", "attributes"), "name", dict(enumerate(a.name for a in model.attributes)), note)
     for i, attribute in enumerate(model.attributes):
         if (fault := _definition_fault(attribute)) is not None:
@@ -118,32 +120,19 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
         default_scopes=tuple(model.default_scopes),
         sign_in_with=tuple(model.sign_in_with),
         languages=tuple(model.languages),
-        password_policy=PasswordPolicy(
-            min_length=policy.min_length,
-            max_length=policy.max_length,
-            require_lowercase=policy.require_lowercase,
-            require_uppercase=policy.require_uppercase,
-            require_numbers=policy.require_numbers,
-            require_symbols=policy.require_symbols,
-        ),
-        session=SessionPolicy(model.session.idle, model.session.absolute),
-        tokens=TokenPolicy(
-            code_ttl=tokens.code_ttl,
-            access_ttl=tokens.access_ttl,
-            id_ttl=tokens.id_ttl,
-            refresh_ttl=tokens.refresh_ttl,
-            refresh_idle=tokens.refresh_idle,
-            refresh_grace=tokens.refresh_grace,
-            access_alg=tokens.access_alg or ("RS256" if model.claims_profile == "cognito" else "ES256"),
-        ),
-        branding=Branding(model.branding.tokens, model.branding.logo, model.branding.texts),
+        branding=_branding(model.branding),
         attributes=tuple(
             AttributeDefinition(a.name, a.type, a.mutable, a.required, a.min, a.max, a.self_editable)
             for a in model.attributes
         ),
         groups=groups,
         resource_servers=servers,
+        **policies(model),
     )
+
+
+def _branding(model: BrandingModel) -> Branding:
+    return Branding(model.tokens, model.logo, model.texts, model.logo_dark)
 
 
 def _definition_fault(model: AttributeModel) -> tuple[str, str] | None:
@@ -194,6 +183,10 @@ def _client(
         contacts=tuple(model.contacts),
         enabled=model.enabled,
         managed=True,
+        read_attributes=tuple(model.read_attributes) if model.read_attributes is not None else None,
+        write_attributes=tuple(model.write_attributes) if model.write_attributes is not None else None,
+        mfa=model.mfa,
+        branding=_branding(model.branding) if model.branding is not None else None,
     )
     for key, sentence in client_faults(client, custom):
         note((*path, key), sentence)

@@ -1,5 +1,6 @@
 """The kinds of values that keys of a pool file take, with their JSON Schema."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,11 @@ from authserver.tomlfile import Secret, format_duration, parse_duration
 from authserver.tomlfile.values import DURATION_PATTERN, LONGEST_DURATION, read_secret
 
 STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+_DOMAIN = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_ACR = re.compile(r"[!#-\[\]-~]{1,64}")
+_CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,18 @@ def _json_value(value: object) -> object:
     raise ValueError("must be text, a number, true or false, a date and time, or a table of text")
 
 
+def _domain_fault(value: str) -> str | None:
+    return None if _DOMAIN.fullmatch(value) else "must be a domain name in lower case, such as example.com"
+
+
+def _acr_fault(value: str) -> str | None:
+    return None if _ACR.fullmatch(value) else "must be 1 to 64 printable ASCII characters without space or quote"
+
+
+def _callable_fault(value: str) -> str | None:
+    return None if _CALLABLE.fullmatch(value) else "must be module:name, such as acme.auth:check"
+
+
 PoolId = Annotated[str, _ruled(names.pool_id_fault)]
 Label = Annotated[str, _ruled(lambda value: names.text_fault(value, 200))]
 Sentence = Annotated[str, _ruled(lambda value: names.text_fault(value, 1000))]
@@ -128,6 +146,9 @@ ScopeName = Annotated[str, _ruled(names.scope_name_fault)]
 AttributeName = Annotated[str, _ruled(attribute_name_fault)]
 Language = Annotated[str, _ruled(names.language_fault)]
 WebPage = Annotated[str, _ruled(_web_page_fault)]
+Domain = Annotated[str, _ruled(_domain_fault)]
+AcrValue = Annotated[str, _ruled(_acr_fault)]
+Callable_ = Annotated[str, _ruled(_callable_fault)]
 Email = Annotated[str, AfterValidator(normal_email)]
 PhoneNumber = Annotated[str, AfterValidator(normal_phone_number)]
 AttributeValue = Annotated[

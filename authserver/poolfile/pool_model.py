@@ -4,9 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from authserver.model.pools import ACR_LEVELS
 from authserver.poolfile.fields import (
     STRICT,
+    AcrValue,
     AttributeName,
+    Callable_,
+    Domain,
+    Email,
     GroupName,
     Identifier,
     Label,
@@ -16,12 +21,13 @@ from authserver.poolfile.fields import (
     Seconds,
     SecretField,
     Sentence,
+    WebPage,
     not_yet,
 )
 from authserver.rules.clients import LONGEST_TOKEN
 
 _YEAR = 365 * 86400
-_OFF = False
+Action = Literal["ignore", "notify", "require_factor", "block"]
 Algorithm = Literal["ES256", "RS256"]
 
 
@@ -29,12 +35,16 @@ class SignUpModel(BaseModel):
     """People registering themselves."""
 
     model_config = STRICT
-    enabled: Annotated[Literal[False], not_yet("self-registration", _OFF)] = Field(
-        default=False, description="Whether people may register themselves."
+    enabled: bool = Field(default=False, description="Whether people may register themselves.")
+    required_attributes: list[AttributeName] = Field(
+        default=[], description="Attributes to ask for, besides those that the pool requires."
     )
-    required_attributes: list[str] = Field(default=[], description="Attributes to ask for.")
-    verify: list[Literal["email", "phone_number"]] = Field(default=["email"], description="What is verified by a code.")
-    allowed_domains: list[str] = Field(default=[], description="Email domains that may register; empty allows all.")
+    verify: list[Literal["email", "phone_number"]] = Field(
+        default=["email"], description="What is verified by a code before the account may be used."
+    )
+    allowed_domains: list[Domain] = Field(default=[], description="Email domains that may register; empty allows all.")
+    terms_uri: WebPage | None = Field(default=None, description="The terms that people must agree to.")
+    policy_uri: WebPage | None = Field(default=None, description="The privacy policy, linked beside the terms.")
 
 
 class PasswordPolicyModel(BaseModel):
@@ -47,27 +57,104 @@ class PasswordPolicyModel(BaseModel):
     require_uppercase: bool = Field(default=False, description="At least one upper-case letter.")
     require_numbers: bool = Field(default=False, description="At least one digit.")
     require_symbols: bool = Field(default=False, description="At least one character that is no letter and no digit.")
-    history: Annotated[Literal[0], not_yet("a password history", 0)] = Field(
-        default=0, description="How many former passwords may not come back."
+    history: int = Field(default=0, ge=0, le=24, description="How many former passwords may not come back.")
+    breached: Literal["refuse", "warn", "off"] = Field(
+        default="refuse", description="What happens to passwords known from breaches: see docs/protection.md."
     )
-    breached: Annotated[Literal["off"], not_yet("the check against known breaches", "off")] = Field(
-        default="off", description="What happens to passwords known from breaches."
-    )
-    temporary_days: Annotated[None, not_yet("temporary passwords")] = Field(
-        default=None, description="Days for which a temporary password is good."
-    )
+    temporary_days: int = Field(default=7, ge=1, le=365, description="Days for which a temporary password is good.")
 
 
 class MfaModel(BaseModel):
-    """Further factors beside the password."""
+    """Factors: what may begin a sign-in, what may come second, and whether it must."""
 
     model_config = STRICT
-    mode: Annotated[Literal["off"], not_yet("multi-factor sign-in", "off")] = Field(
-        default="off", description="`off`, `optional` or `required`."
+    mode: Literal["off", "optional", "required"] = Field(
+        default="off", description="Whether a second factor is asked for: never, of who has one, of everybody."
     )
     factors: list[Literal["totp", "email_code", "sms_code", "passkey", "backup_codes"]] = Field(
-        default=[], description="The factors that count."
+        default=[], description="The second factors that people may set up."
     )
+    first_factors: list[Literal["password", "passkey", "email_code", "sms_code"]] = Field(
+        default=["password"], min_length=1, description="What a sign-in may begin with; the first is offered first."
+    )
+    acr_levels: list[AcrValue] = Field(
+        default=list(ACR_LEVELS),
+        min_length=4,
+        max_length=4,
+        description="The names of the four levels of authentication, lowest first, as `acr` carries them.",
+    )
+    nudge: bool = Field(default=True, description="Whether people are invited to add a passkey after a password.")
+
+
+class RiskModel(BaseModel):
+    """What unusual sign-ins lead to: nothing, a notice to the owner, a second factor, or no sign-in."""
+
+    model_config = STRICT
+    new_device: Action = Field(default="notify", description="A browser that never signed this user in.")
+    new_network: Action = Field(default="ignore", description="A network that this user never came from.")
+    impossible_travel: Action = Field(
+        default="notify", description="Too far from the sign-in before; needs the setting `protection.geoip_file`."
+    )
+    travel_speed: int = Field(default=1000, ge=100, le=20_000, description="The km/h that are still possible.")
+
+
+class RecoveryModel(BaseModel):
+    """How people replace a password that they forgot."""
+
+    model_config = STRICT
+    enabled: bool = Field(default=True, description="Whether the pages offer it.")
+    by: list[Literal["email", "sms"]] = Field(
+        default=["email", "sms"], min_length=1, description="Where the code goes, in this order: verified ones alone."
+    )
+
+
+class AccountModel(BaseModel):
+    """The account page."""
+
+    model_config = STRICT
+    enabled: bool = Field(default=True, description="Whether people have one.")
+    delete_days: int | None = Field(default=14, ge=0, le=365, description="Days in which a deletion can be taken back.")
+    deletable: bool = Field(default=True, description="Whether people may delete their own account.")
+    reauthenticate: Annotated[int, Seconds(60, 86400)] = Field(
+        default=600, description="How old a sign-in may be for what matters, such as a new password."
+    )
+
+
+class MessagesModel(BaseModel):
+    """Mails and text messages."""
+
+    model_config = STRICT
+    from_name: Label = Field(default="", description="The sender's name; the pool's by default.")
+    from_address: Email | None = Field(default=None, description="The sender's address; needed once mail goes out.")
+    reply_to: Email | None = Field(default=None, description="Where answers go.")
+    texts: dict[str, dict[str, str]] = Field(default={}, description="Texts by language and key: docs/messages.md.")
+
+
+class TriggerModel(BaseModel):
+    """One thing that is called when something is about to happen, or has: docs/triggers.md."""
+
+    model_config = STRICT
+    point: Literal[
+        "pre_sign_up",
+        "post_confirmation",
+        "pre_authentication",
+        "post_authentication",
+        "define_auth_challenge",
+        "create_auth_challenge",
+        "verify_auth_challenge_response",
+        "pre_token_generation",
+        "user_migration",
+        "custom_message",
+        "custom_email_sender",
+        "custom_sms_sender",
+    ] = Field(description="When it is called.")
+    url: WebPage | None = Field(default=None, description="An https URL that takes the event by POST.")
+    callable: Callable_ | None = Field(
+        default=None, description="Or a Python function of the server's own environment.", examples=["acme.auth:check"]
+    )
+    secret: SecretField | None = Field(default=None, description="Signs the calls of `url`; at least 24 characters.")
+    timeout: Annotated[int, Seconds(1, 30)] = Field(default=5, description="How long it may take.")
+    version: Literal["V1_0", "V2_0", "V3_0"] = Field(default="V1_0", description="Of the event, as Cognito counts.")
 
 
 class SessionModel(BaseModel):
@@ -78,8 +165,8 @@ class SessionModel(BaseModel):
         default=8 * 3600, description="Ends after this long without use.", examples=["8h"]
     )
     absolute: Annotated[int, Seconds(60, _YEAR)] = Field(default=86400, description="Ends after this long in any case.")
-    remember_device_days: Annotated[Literal[0], not_yet("remembered devices", 0)] = Field(
-        default=0, description="Days for which a device needs no second factor."
+    remember_device_days: int = Field(
+        default=0, ge=0, le=365, description="Days for which a device that asked for it needs no second factor."
     )
 
 
@@ -115,6 +202,7 @@ class BrandingModel(BaseModel):
     model_config = STRICT
     tokens: dict[str, str] = Field(default={}, description="Design tokens by name: colours, radius, font.")
     logo: str | None = Field(default=None, description="An https URL, a path on this server, or a small data URL.")
+    logo_dark: str | None = Field(default=None, description="The logo on dark pages; the same one by default.")
     texts: dict[str, dict[str, str]] = Field(default={}, description="Texts by language and key.")
 
 
@@ -176,12 +264,17 @@ class PoolModel(BaseModel):
     sign_up: SignUpModel = SignUpModel()
     password_policy: PasswordPolicyModel = PasswordPolicyModel()
     mfa: MfaModel = MfaModel()
+    risk: RiskModel = RiskModel()
+    recovery: RecoveryModel = RecoveryModel()
+    account: AccountModel = AccountModel()
+    messages: MessagesModel = MessagesModel()
     session: SessionModel = SessionModel()
     tokens: TokensModel = TokensModel()
     branding: BrandingModel = BrandingModel()
     linking: LinkingModel = LinkingModel()
     registration: RegistrationModel = RegistrationModel()
     attributes: list[AttributeModel] = Field(default=[], description="Attributes of the pool's users.")
+    triggers: list[TriggerModel] = Field(default=[], description="What is called at which point.")
 
 
 class GroupModel(BaseModel):

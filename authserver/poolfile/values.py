@@ -38,7 +38,8 @@ class UserSeed:
 class PoolFile:
     """One pool file, read and checked. `name` is how messages call it; lines are counted from 1.
 
-    `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference.
+    `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference;
+    `trigger_secrets` sign the calls of the triggers, by point.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class PoolFile:
     clients: tuple[ClientSpec, ...] = ()
     users: tuple[UserSeed, ...] = ()
     plain_secrets: tuple[str, ...] = ()
+    trigger_secrets: Mapping[str, Secret] = field(default_factory=dict)
 
     def fault(self, line: int, sentence: str) -> Fault:
         """A fault found later, such as a name that the stores hold already."""

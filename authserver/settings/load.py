@@ -269,6 +269,7 @@ def _settings(model: "SettingsModel", given: Mapping[str, _Given], document: Doc
         "mail.url": model.mail.url,
         "sms.url": model.sms.url,
         "master_key": model.master_key,
+        "audit.webhook_secret": model.audit.webhook_secret,
     }
     return Settings(
         base_url=model.base_url,
@@ -289,6 +290,11 @@ def _settings(model: "SettingsModel", given: Mapping[str, _Given], document: Doc
         guesses_per_address=model.guessing.per_address,
         log_level=model.log.level,
         log_requests=model.log.requests,
+        breached_file=model.protection.breached_file,
+        geoip_file=model.protection.geoip_file,
+        audit_keep_days=model.audit.keep_days,
+        audit_webhook_url=model.audit.webhook_url,
+        audit_webhook_secret=text(model.audit.webhook_secret),
         config_file=document.path if document is not None else None,
         places={key: source.place for key, source in given.items()},
         plain_secrets=tuple(

@@ -18,6 +18,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0
 _POSTGRES = ("postgresql+asyncpg", "postgresql")
 _SQLITE = ("sqlite",)
 _REDIS = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix")
+_GATEWAYS = ("solapi", "sns", "twilio", "vonage")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -76,10 +77,21 @@ def _mail(secret: Secret) -> Secret:
 
 
 def _sms(secret: Secret) -> Secret:
-    if "://" not in secret.value:
-        raise ValueError("names a gateway that this version does not know; give the URL of a webhook")
-    if not _of_scheme(secret.value, ("https", "http")).hostname:
+    parts = _of_scheme(secret.value, ("https", "http", *_GATEWAYS))
+    if not parts.hostname and parts.scheme not in _GATEWAYS:
         raise ValueError("names no host")
+    return secret
+
+
+def _webhook(url: str) -> str:
+    if not _of_scheme(url, ("https", "http")).hostname:
+        raise ValueError("names no host")
+    return url
+
+
+def _signing_secret(secret: Secret) -> Secret:
+    if len(secret.value) < 24:
+        raise ValueError("must have at least 24 characters")
     return secret
 
 
@@ -141,8 +153,7 @@ class MailModel(BaseModel):
     model_config = _STRICT
     url: Annotated[Secret, AfterValidator(_mail)] | None = Field(
         default=None,
-        description="Where mail goes out: `smtp://user:password@host:port` or `smtps://`. `dev` has a mailbox. "
-        "This version sends none yet.",
+        description="Where mail goes out: `smtp://user:password@host:port` or `smtps://`. `dev` has a mailbox.",
     )
 
 
@@ -150,8 +161,8 @@ class SmsModel(BaseModel):
     model_config = _STRICT
     url: Annotated[Secret, AfterValidator(_sms)] | None = Field(
         default=None,
-        description="Where text messages go out: the URL of a webhook. `dev` has a mailbox. "
-        "This version sends none yet.",
+        description="Where text messages go out: the URL of a webhook, or a gateway such as "
+        "`twilio://SID:TOKEN@?from=+15550100200`; see docs/messages.md. `dev` has a mailbox.",
     )
 
 
@@ -160,7 +171,7 @@ class OutboundModel(BaseModel):
     allow: list[Annotated[str, AfterValidator(_destination)]] = Field(
         default=[],
         description="Networks, addresses and host names exempt from the ban on private addresses; plain http is "
-        "allowed there only. This version makes no outbound requests yet.",
+        "allowed there only.",
     )
 
 
@@ -171,6 +182,30 @@ class GuessingModel(BaseModel):
         ge=1,
         le=1_000_000,
         description="Failed passwords that one address (an IPv6 /64) may send within 10 minutes, over all accounts.",
+    )
+
+
+class ProtectionModel(BaseModel):
+    model_config = _STRICT
+    breached_file: Path | None = Field(
+        default=None,
+        description="Your own list of breached passwords, made by `poolgate breached compile`; beside the bundled one.",
+    )
+    geoip_file: Path | None = Field(
+        default=None,
+        description="A GeoIP file in the MaxMind DB format (.mmdb), for places and impossible travel. "
+        "Needs the extra `geo`.",
+    )
+
+
+class AuditModel(BaseModel):
+    model_config = _STRICT
+    keep_days: int = Field(default=730, ge=1, le=36_500, description="Days for which the audit trail is kept.")
+    webhook_url: Annotated[str, AfterValidator(_webhook)] | None = Field(
+        default=None, description="Where the audit trail is sent as it grows; see docs/audit.md."
+    )
+    webhook_secret: Annotated[Secret, AfterValidator(_signing_secret)] | None = Field(
+        default=None, description="Signs what is sent there; at least 24 characters."
     )
 
 
@@ -216,6 +251,8 @@ class SettingsModel(BaseModel):
         default=[], description="Networks of the proxies in front, whose `X-Forwarded-For` is believed."
     )
     guessing: GuessingModel = GuessingModel()
+    audit: AuditModel = AuditModel()
+    protection: ProtectionModel = ProtectionModel()
     log: LogModel = LogModel()
 
 
@@ -226,5 +263,9 @@ DEFAULTS_IN_WORDS = {
     "mail.url": "none",
     "sms.url": "none",
     "master_key": "generated into `data_dir`",
+    "audit.webhook_url": "none",
+    "audit.webhook_secret": "none",
+    "protection.breached_file": "none",
+    "protection.geoip_file": "none",
 }
 """Where the default is a deed rather than a value."""

@@ -27,6 +27,11 @@ def serve_refusals(settings: Settings) -> tuple[str, ...]:
                 "`database_url` is shared, but sessions and codes would be in a Valkey of this node alone; set "
                 "`redis_url`, or say `single_node = true`"
             )
+    if (settings.audit_webhook_url is None) != (settings.audit_webhook_secret is None):
+        refusals.append(
+            "`audit.webhook_url` and `audit.webhook_secret` go together: an unsigned feed could be anybody's; set both, or "
+            "neither"
+        )
     return tuple(refusals)
 
 

@@ -10,10 +10,10 @@ from typing import Literal
 ENV_PREFIX = "POOLGATE_"
 DEFAULT_CONFIG = "poolgate.toml"
 
-SECRET_KEYS = ("database_url", "redis_url", "mail.url", "sms.url", "master_key")
+SECRET_KEYS = ("database_url", "redis_url", "mail.url", "sms.url", "master_key", "audit.webhook_secret")
 """Keys that may hold a secret, and so may be given by reference."""
 
-PATH_KEYS = ("data_dir", "pool_files")
+PATH_KEYS = ("data_dir", "pool_files", "protection.breached_file", "protection.geoip_file")
 """Keys that hold paths, relative to the file that names them."""
 
 Network = IPv4Network | IPv6Network
@@ -37,7 +37,7 @@ class Settings:
     """Every key of DESIGN 2, checked and resolved: paths are absolute, secrets are read.
 
     `database_url` None is the SQLite file in `data_dir`, `redis_url` None the embedded Valkey, `master_key` None the
-    one generated into `data_dir`, `metrics` None no metrics page. What may hold a secret stays out of `repr`.
+    one generated into `data_dir`, `metrics` None no metrics page, `breached_file` and `geoip_file` None no such file. What may hold a secret stays out of `repr`.
 
     `config_file` is the file that was read, if any. `places` says where each given key came from, in words
     ("in poolgate.toml line 3"); a key with its default is not in it. `plain_secrets` are the keys whose secret stands
@@ -62,6 +62,11 @@ class Settings:
     guesses_per_address: int
     log_level: LogLevel
     log_requests: bool
+    breached_file: Path | None = None
+    geoip_file: Path | None = None
+    audit_keep_days: int = 730
+    audit_webhook_url: str | None = None
+    audit_webhook_secret: str | None = field(default=None, repr=False)
     config_file: Path | None = None
     places: Mapping[str, str] = field(default_factory=dict)
     plain_secrets: tuple[str, ...] = ()

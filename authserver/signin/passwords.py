@@ -1,8 +1,8 @@
 """The password factor: one try, counted before it is judged, and the same for names that do not exist (DESIGN 6.3)."""
 
 import asyncio
-import ipaddress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.secrets import digest
@@ -10,8 +10,9 @@ from authserver.effects import Clock
 from authserver.errors import Throttled, WrongCredentials
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
-from authserver.model.users import PasswordCredential, User, fold
-from authserver.store import Counters, Directory
+from authserver.model.users import User, fold
+from authserver.signin.origin import Origin
+from authserver.store import Counters, Credentials, Directory
 
 FREE_TRIES = 10
 """Tries that are judged before anybody has to wait: the last of them starts the first pause (security reference S10)."""
@@ -27,25 +28,16 @@ NOBODY = "-"
 """Stands for the id of a user that does not exist, so that the same questions are asked of the stores."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a try comes from: the peer's address, and the digest of the browser cookie if there is one."""
+PreAuthentication = Callable[[Pool, User | None, str | None], Awaitable[None]]
+"""Asks the pool's trigger before a password is judged; the user is None for a name that nobody has. May raise Vetoed."""
 
-    address: str
-    device: str | None = None
+Migrate = Callable[[Pool, str, str, str | None], Awaitable[User | None]]
+"""Asks the pool's trigger for a user that is still elsewhere: pool, name, password, client_id. The user it returns is
+stored, with this password.
+"""
 
-    @property
-    def network(self) -> str:
-        """What is counted: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            return self.address
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.ipv4_mapped is not None:  # how a socket that takes both families names an IPv4 peer
-                return str(address.ipv4_mapped)
-            return str(ipaddress.ip_network((address, 64), strict=False))
-        return self.address
+Closed = Callable[[Pool, User], Awaitable[None]]
+"""Told when password sign-in is closed after too many failures."""
 
 
 def sign_in_name(user: User, pool: Pool) -> str | None:
@@ -61,11 +53,11 @@ def sign_in_name(user: User, pool: Pool) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Who gave the right password, and the hash it was right for."""
+class Right:
+    """Who gave the right password, and when that password had been set: it must still be the same when a session opens."""
 
     user: User
-    encoded: str = field(repr=False)
+    stamp: int
 
 
 class PasswordFactor:
@@ -74,33 +66,30 @@ class PasswordFactor:
     def __init__(
         self,
         directory: Directory,
+        credentials: Credentials,
         counters: Counters,
         passwords: Passwords,
         clock: Clock,
         emit: Emit,
         *,
         per_address: int = ADDRESS_LIMIT,
+        pre_authentication: PreAuthentication | None = None,
+        migrate: Migrate | None = None,
+        closed: Closed | None = None,
     ) -> None:
         self._directory = directory
+        self._credentials = credentials
         self._counters = counters
         self._passwords = passwords
         self._clock = clock
         self._emit = emit
         self._per_address = per_address
+        self._pre_authentication = pre_authentication
+        self._migrate = migrate
+        self._closed = closed
 
-    async def still_holds(self, pool: Pool, proof: Proof, password: str) -> bool:
-        """Whether what was proven is true now: a hashing takes long enough for a password to be replaced, or a user
-        disabled, meanwhile. Asked once the session is there, for whoever changes either ends the sessions after.
-        """
-        user = await self._directory.user(pool.id, proof.user.id)
-        credential = await self._directory.password(pool.id, proof.user.id)
-        if user is None or not user.can_sign_in or credential is None:
-            return False
-        # Another hash may be of the same password, brought to today's parameters by another sign-in.
-        return credential.hash == proof.encoded or await self._passwords.verify(credential.hash, password)
-
-    async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> Proof:
-        """The user, if the password is right. Raises WrongCredentials, Throttled, Busy, StoreUnavailable.
+    async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> Right:
+        """The user, if the password is right. Raises WrongCredentials, Throttled, Busy, Vetoed, TriggerFailed.
 
         A known device (a browser that signed this user in before) is counted apart, so that a stranger who guesses
         cannot lock the owner out (security reference W11).
@@ -108,34 +97,46 @@ class PasswordFactor:
         directory, pool_id = self._directory, pool.id
         user = await directory.find_user(pool_id, identifier, pool.sign_in_with)
         user_id = user.id if user is not None else NOBODY
-        known = await directory.knows_device(pool_id, user_id, origin.device or NOBODY)
+        known = await self._credentials.device(pool_id, user_id, origin.device or NOBODY) is not None
         account = user_id if user is not None else "unknown " + digest(fold(identifier))
         key = f"password {account} {origin.device if known else ''}"
         await self._admit(pool, key, origin, user, client_id)
 
-        failures = await directory.password_failures(pool_id, user_id)
+        if self._pre_authentication is not None:
+            await self._pre_authentication(pool, user, client_id)
+        if user is None and self._migrate is not None:
+            user = await self._migrate(pool, identifier, password, client_id)
+            user_id = user.id if user is not None else NOBODY
+
+        # Counted before it is judged, so that parallel tries, here and at other factors, cannot slip through. A known
+        # device is not counted: its owner's mistakes must not close the account to others, nor theirs to it.
+        failures = 0 if known else await directory.count_password_failure(pool_id, user_id)
         credential = await directory.password(pool_id, user_id)
-        open_to_sign_in = user is not None and user.can_sign_in and (failures < CLOSED_AFTER or known)
+        if credential is not None and credential.expires_at is not None and credential.expires_at <= self._clock():
+            credential = None  # a temporary password whose time is over
+        open_to_sign_in = user is not None and user.may_begin and failures <= CLOSED_AFTER
         usable = credential if open_to_sign_in and len(password) <= pool.password_policy.max_length else None
         right = await self._passwords.verify(usable.hash if usable is not None else None, password)
         if user is None or usable is None or not right:
-            if not known:
-                await directory.count_password_failure(pool_id, user_id)
+            if failures == CLOSED_AFTER and user is not None:
+                await self._close(pool, user, origin, client_id)
             self._report("sign_in.failed", pool, user, origin, client_id, reason=_reason(user, failures, right=right))
             raise WrongCredentials
 
         await asyncio.gather(
             self._counters.clear_guesses(pool_id, key), self._counters.give_back(pool_id, f"address {origin.network}")
         )
-        if failures:
+        if failures == 1:  # nothing but this try itself; other factors' tries are forgotten when the session opens
             await directory.clear_password_failures(pool_id, user_id)
         if self._passwords.needs_rehash(usable.hash):
-            fresh = PasswordCredential(user_id, await self._passwords.hash(password), usable.set_at)
-            if await directory.set_password(pool_id, fresh, replaces=usable.hash):
-                usable = fresh
-        if origin.device is not None and not known:
-            await directory.remember_device(pool_id, user_id, origin.device, int(self._clock()))
-        return Proof(user, usable.hash)
+            fresh = replace(usable, hash=await self._passwords.hash(password))
+            await directory.set_password(pool_id, fresh, replaces=usable.hash)
+        return Right(user, usable.set_at)
+
+    async def _close(self, pool: Pool, user: User, origin: Origin, client_id: str | None) -> None:
+        self._emit(Event("password.locked", pool.id, user.id, client_id, origin.address))
+        if self._closed is not None:
+            await self._closed(pool, user)
 
     async def _admit(self, pool: Pool, key: str, origin: Origin, user: User | None, client_id: str | None) -> None:
         now = self._clock()
@@ -163,6 +164,6 @@ def _reason(user: User | None, failures: int, *, right: bool) -> str:
     """For the log alone."""
     if user is None:
         return "unknown name"
-    if not user.can_sign_in:
+    if not user.may_begin:
         return f"user is {user.state}"
-    return "closed after too many failures" if failures >= CLOSED_AFTER and not right else "wrong password"
+    return "closed after too many failures" if failures > CLOSED_AFTER and not right else "wrong password"

@@ -6,6 +6,7 @@ from authserver.crypto.secrets import digest
 from authserver.effects import Clock, Random
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, Session
+from authserver.signin.origin import Origin
 from authserver.store import Sessions
 from authserver.tokens.keyring import LONGEST_TOKEN
 from authserver.tokens.revocation import Revocations
@@ -42,7 +43,14 @@ class BrowserSessions:
                 return None
         return session
 
-    async def open(self, pool: Pool, authentication: Authentication, old: Session | None) -> tuple[Session, str]:
+    async def open(
+        self,
+        pool: Pool,
+        authentication: Authentication,
+        old: Session | None,
+        origin: Origin | None = None,
+        place: str = "",
+    ) -> tuple[Session, str]:
         """A session with a new secret, in place of the browser's old one. Returns it and the secret for the cookie.
 
         The same person proving themselves again keeps the `sid`, so that what was issued in the session still ends
@@ -57,6 +65,10 @@ class BrowserSessions:
             authentication=authentication,
             created_at=now,
             last_seen=now,
+            device=(origin.device if origin is not None else None) or "",
+            user_agent=origin.user_agent if origin is not None else "",
+            address=origin.address if origin is not None else "",
+            place=place,
         )
         if old is not None and old.authentication.user_id == authentication.user_id:
             session = replace(session, sid=old.sid, clients=old.clients)
@@ -73,6 +85,29 @@ class BrowserSessions:
             noted = replace(current, clients=(*current.clients, client_id))
             await self._store.touch_session(pool.id, noted, self._ttl(pool, noted, int(self._clock())))
         return current is not None
+
+    async def keep_task(self, pool: Pool, session: Session, name: str, state: str | None) -> bool:
+        """Keep the state of what the account page has begun; None forgets it. False if the session has ended."""
+        current = await self._store.session(pool.id, session.key)
+        if current is None:
+            return False
+        tasks = {k: v for k, v in current.tasks.items() if k != name} | ({name: state} if state is not None else {})
+        kept = replace(current, tasks=tasks)
+        return await self._store.touch_session(pool.id, kept, self._ttl(pool, kept, int(self._clock())))
+
+    async def of_user(self, pool: Pool, user_id: str) -> list[Session]:
+        """The user's live sessions, the one used last first."""
+        now = int(self._clock())
+        found = await self._store.sessions_of_user(pool.id, user_id)
+        live = [s for s in found if self._ttl(pool, s, now) > 0 and now - s.last_seen < pool.session.idle]
+        return sorted(live, key=lambda s: -s.last_seen)
+
+    async def forget_client(self, pool: Pool, session: Session, client_id: str) -> None:
+        """The client was signed out of this session alone."""
+        current = await self._store.session(pool.id, session.key)
+        if current is not None and client_id in current.clients:
+            kept = replace(current, clients=tuple(c for c in current.clients if c != client_id))
+            await self._store.touch_session(pool.id, kept, self._ttl(pool, kept, int(self._clock())))
 
     async def end(self, pool: Pool, session: Session) -> None:
         """Sign out: the session, its access tokens, and its refresh tokens but those for offline use.

@@ -1,15 +1,17 @@
-"""The six storage roles as protocols, and their memory implementation.
+"""The storage roles as protocols, and their memory implementation.
 
 Each role is as small as its callers' need. Every implementation runs the same conformance suite
-(`tests/conformance`). Registry, Directory and Grants are truth and live in SQL; Sessions, OneTime and Counters live in
-Redis (DESIGN 6.4).
+(`tests/conformance`). Registry, Directory, Credentials, Journal and Grants are truth and live in SQL; Sessions, OneTime
+and Counters live in Redis (DESIGN 6.4).
 """
 
 from authserver.store.protocols import (
     Admission,
     Counters,
+    Credentials,
     Directory,
     Grants,
+    Journal,
     OneTime,
     Registry,
     Sessions,
@@ -17,4 +19,16 @@ from authserver.store.protocols import (
     Stores,
 )
 
-__all__ = ["Admission", "Counters", "Directory", "Grants", "OneTime", "Registry", "Sessions", "Spent", "Stores"]
+__all__ = [
+    "Admission",
+    "Counters",
+    "Credentials",
+    "Directory",
+    "Grants",
+    "Journal",
+    "OneTime",
+    "Registry",
+    "Sessions",
+    "Spent",
+    "Stores",
+]

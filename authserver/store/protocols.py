@@ -1,26 +1,30 @@
-"""The six storage roles (DESIGN 6.3).
+"""The storage roles: the six of DESIGN 6.3, with the factors (Credentials) and the Journal apart from the Directory.
 
 Rules that hold for every method of every implementation:
 
 - the pool comes first, and nothing of another pool is ever seen; the one exception is `pool_of_client`;
 - values go in and come out whole and frozen; a write is visible to the next read of any process once it returned;
-- a write that returned is durable for Registry, Directory and Grants; Sessions, OneTime and Counters may lose about the
+- a write that returned is durable for Registry, Directory, Credentials, Journal and Grants; Sessions, OneTime and Counters may lose about the
   last second when the store itself dies, and whoever uses them is built for that (DESIGN 6.1);
 - a store that does not answer raises `StoreUnavailable`; a uniqueness broken raises `Conflict`; nothing else is raised.
 
 Times are whole seconds since the epoch and always arguments. Digests are base64url SHA-256.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from authserver.model.clients import Client
+from authserver.model.credentials import Credential, Device
 from authserver.model.grants import Consent, Grant, RefreshFacts, RefreshFamily, Revocation
+from authserver.model.journal import AuditEntry, AuditFilter, Parcel
 from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session, SignIn
-from authserver.model.users import PasswordCredential, User
+from authserver.model.users import PasswordCredential, User, UserFilter
+
+EVERYBODY = UserFilter()
 
 
 class Registry(Protocol):
@@ -73,7 +77,7 @@ class Registry(Protocol):
 
 
 class Directory(Protocol):
-    """Users, their passwords, group memberships and known devices."""
+    """Users, their passwords and group memberships."""
 
     async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
         """Raises Conflict if the id or username (folded) is taken, or an email or phone number that is a sign-in name
@@ -91,15 +95,24 @@ class Directory(Protocol):
         ...
 
     async def users(
-        self, pool: str, *, limit: int = 50, after: str | None = None, search: str | None = None
+        self, pool: str, wanted: UserFilter = EVERYBODY, *, limit: int = 50, after: str | None = None
     ) -> list[User]:
-        """A page of users by folded username. `after` is the last username of the page before; `search` is a prefix of
-        a folded username or email.
+        """A page of users by folded username. `after` is the last username of the page before."""
+        ...
+
+    async def count_users(self, pool: str, wanted: UserFilter = EVERYBODY, *, at_most: int = 10_000) -> int:
+        """How many there are; counting stops at `at_most`."""
+        ...
+
+    async def change_user(self, pool: str, user_id: str, change: Callable[[User], User]) -> User:
+        """Read the user, and replace everything but the password by what `change` makes of it, in one transaction that
+        no other change of this user can slip into. `change` is pure and may run again; what it raises passes through
+        and nothing changes. The id, pool and `created_at` stay. Raises NotFound, or Conflict as `create_user`.
         """
         ...
 
-    async def update_user(self, pool: str, user: User) -> None:
-        """Replace everything but the password. Raises NotFound, or Conflict as `create_user`."""
+    async def due_for_deletion(self, now: int, limit: int = 100) -> list[User]:
+        """Users of all pools whose `delete_after` has passed."""
         ...
 
     async def delete_user(self, pool: str, user_id: str) -> bool:
@@ -121,18 +134,6 @@ class Directory(Protocol):
     async def password_failures(self, pool: str, user_id: str) -> int: ...
 
     async def clear_password_failures(self, pool: str, user_id: str) -> None: ...
-
-    async def knows_device(self, pool: str, user_id: str, device: str) -> bool:
-        """Whether this browser (digest of its cookie) has signed this user in before."""
-        ...
-
-    async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
-        """Idempotent; keeps the 20 most recently seen devices of a user."""
-        ...
-
-    async def forget_devices(self, pool: str, user_id: str) -> None:
-        """No browser counts as known to the user any more."""
-        ...
 
 
 class Grants(Protocol):
@@ -180,6 +181,14 @@ class Grants(Protocol):
         """Feed entries of all pools with `revoked_at >= since`, oldest first. Whoever follows it asks again with a few
         seconds of overlap, since transactions become visible out of order.
         """
+        ...
+
+    async def grants_of_user(self, pool: str, user_id: str, limit: int = 500) -> list[Grant]:
+        """The user's grants that are not revoked, newest first."""
+        ...
+
+    async def consents(self, pool: str, user_id: str) -> list[Consent]:
+        """All that the user allowed, by client_id."""
         ...
 
     async def consent(self, pool: str, user_id: str, client_id: str) -> Consent | None: ...
@@ -293,12 +302,129 @@ class Counters(Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """Factors beside the password, backup codes, former passwords, and the browsers that signed a user in."""
+
+    async def add_credential(self, pool: str, credential: Credential) -> None:
+        """Raises Conflict if the id or handle is taken, NotFound if there is no such user."""
+        ...
+
+    async def credentials(self, pool: str, user_id: str) -> list[Credential]:
+        """The user's, oldest first."""
+        ...
+
+    async def credential_of_handle(self, pool: str, handle: str) -> Credential | None:
+        """The passkey of this credential id, whoever's it is."""
+        ...
+
+    async def use_credential(
+        self, pool: str, credential_id: str, *, counter: int, now: int, strictly: bool = True
+    ) -> bool:
+        """Note a use, atomically: the counter becomes `counter` and `last_used_at` becomes `now`, if the stored counter
+        is below `counter` (or, not `strictly`, both are 0: an authenticator without one). False, with nothing changed,
+        if it is not: the code was used before.
+        """
+        ...
+
+    async def rename_credential(self, pool: str, user_id: str, credential_id: str, name: str) -> bool: ...
+
+    async def delete_credential(self, pool: str, user_id: str, credential_id: str) -> bool: ...
+
+    async def delete_credentials(self, pool: str, user_id: str) -> int:
+        """All of the user's, backup codes too. Returns how many credentials went."""
+        ...
+
+    async def put_backup_codes(self, pool: str, user_id: str, digests: Sequence[str], now: int) -> None:
+        """Replace all of the user's backup codes. An empty sequence removes them."""
+        ...
+
+    async def spend_backup_code(self, pool: str, user_id: str, digest: str, now: int) -> bool:
+        """Use one up, atomically: of any number of callers at most one gets True."""
+        ...
+
+    async def backup_codes_left(self, pool: str, user_id: str) -> int: ...
+
+    async def former_passwords(self, pool: str, user_id: str, count: int) -> list[str]:
+        """The hashes of the newest `count` former passwords, newest first; the current one is not among them."""
+        ...
+
+    async def note_former_password(self, pool: str, user_id: str, encoded: str, now: int, keep: int) -> None:
+        """Remember a hash that was replaced, and drop all but the newest `keep`."""
+        ...
+
+    async def device(self, pool: str, user_id: str, device: str) -> Device | None: ...
+
+    async def devices(self, pool: str, user_id: str) -> list[Device]:
+        """The user's, most recently seen first."""
+        ...
+
+    async def put_device(self, pool: str, device: Device) -> None:
+        """Create or replace, keeping `first_seen` of one that is there; of a user the 20 most recently seen stay.
+        Nothing if the user is gone.
+        """
+        ...
+
+    async def delete_device(self, pool: str, user_id: str, device: str) -> bool: ...
+
+    async def delete_devices(self, pool: str, user_id: str) -> int: ...
+
+
+class Journal(Protocol):
+    """The audit trail of each pool, and the outbox."""
+
+    async def append(
+        self, pool: str, entries: Sequence[AuditEntry], link: Callable[[AuditEntry, int, str], AuditEntry]
+    ) -> None:
+        """Append in one transaction, durable once it returned. `link(entry, seq, previous)` returns the entry with its
+        place in the chain; it is pure and may be called again after a lost race.
+        """
+        ...
+
+    async def entries(
+        self, pool: str, wanted: AuditFilter, *, limit: int = 100, before: int | None = None, after: int | None = None
+    ) -> list[AuditEntry]:
+        """A page: newest first with seq below `before` (None: from the end), or, with `after`, oldest first with seq
+        above it.
+        """
+        ...
+
+    async def head(self, pool: str) -> tuple[int, str]:
+        """The last entry's seq and hash; (0, "") if there is none."""
+        ...
+
+    async def prune(self, pool: str, before: int, keep: int = 1) -> int:
+        """Delete entries with `at` below `before` (milliseconds), bounded to a few thousand a call, oldest first; the
+        newest `keep` stay. Returns how many went.
+        """
+        ...
+
+    async def post(self, pool: str, parcel: Parcel) -> None:
+        """Put into the outbox, durable once it returned."""
+        ...
+
+    async def lease(self, now: int, *, hold: int, limit: int = 20) -> list[Parcel]:
+        """Parcels of all pools that are due, soonest first, each put off by `hold` seconds so that no other process
+        takes it meanwhile. `attempts` of the returned ones count this attempt.
+        """
+        ...
+
+    async def delivered(self, pool: str, parcel_id: str) -> None: ...
+
+    async def postpone(self, pool: str, parcel_id: str, due_at: int, error: str) -> None: ...
+
+    async def parcels(self, pool: str, limit: int = 100) -> list[Parcel]:
+        """Those that wait, oldest first: for operators."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The six roles as the composition root hands them out."""
+    """The roles as the composition root hands them out."""
 
     registry: Registry
     directory: Directory
+    credentials: Credentials
+    journal: Journal
     grants: Grants
     sessions: Sessions
     one_time: OneTime

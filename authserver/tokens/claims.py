@@ -1,6 +1,7 @@
 """What tokens say: pure functions from values to claims (DESIGN 5; OpenID Connect Core 5; RFC 9068 2.2)."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from authserver.model.clients import Client
 from authserver.model.grants import Grant
@@ -88,6 +89,16 @@ def _add(claims: Claims, user: User, name: str) -> None:
         value = user.attributes.get(name)
     if value is not None:
         claims[name] = value
+
+
+def readable(user: User, names: Collection[str]) -> User:
+    """The user as a client sees it that may read these attributes alone. Groups and the username are no attributes."""
+    return replace(
+        user,
+        email=user.email if "email" in names else None,
+        phone_number=user.phone_number if "phone_number" in names else None,
+        attributes={name: value for name, value in user.attributes.items() if name in names},
+    )
 
 
 def access_claims(

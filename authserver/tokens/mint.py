@@ -8,8 +8,10 @@ from authserver.effects import Random
 from authserver.model.clients import Client
 from authserver.model.grants import Grant
 from authserver.model.users import User
-from authserver.tokens.claims import access_claims, id_claims, machine_claims
+from authserver.tokens.claims import access_claims, id_claims, machine_claims, readable
 from authserver.tokens.issuer import AccessPlan, Issuer
+from authserver.triggers.answers import TokenAmendment
+from authserver.triggers.token_amendment import apply_pre_token
 
 _JTI_BYTES = 12
 
@@ -34,11 +36,18 @@ def mint_for_user(
     nonce: str | None,
     now: int,
     random: Random,
+    amendment: TokenAmendment | None = None,
 ) -> Minted:
-    """An access token, and an ID token if `openid` was granted."""
+    """An access token, and an ID token if `openid` was granted.
+
+    Args:
+        amendment: what the pool's trigger wants changed. Raises TriggerFailed if it cannot be.
+    """
     pool = issuer.pool
+    if client.read_attributes is not None:
+        user = readable(user, client.read_attributes)
     ttl = client.access_ttl or pool.tokens.access_ttl
-    claims = access_claims(
+    access = access_claims(
         issuer=issuer.url,
         pool=pool,
         grant=grant,
@@ -52,29 +61,50 @@ def mint_for_user(
     cognito = pool.claims_profile == "cognito"
     event_id = random.uuid() if cognito else ""
     if cognito:
-        claims["event_id"] = event_id
-    access_token = plan.signer.sign("at+jwt", claims)
-    if "openid" not in grant.scope:
-        return Minted(access_token, ttl, plan.scope)
-    claims = id_claims(
-        issuer=issuer.url,
-        pool=pool,
-        grant=grant,
-        user=user,
-        nonce=nonce,
-        at_hash=half_hash(access_token),
-        jti=f"{grant.id}.{random.token(_JTI_BYTES)}" if cognito else "",
-        now=now,
-        ttl=pool.tokens.id_ttl,
-    )
-    if cognito:
-        claims["event_id"] = event_id
+        access["event_id"] = event_id
+    scope, identity = plan.scope, None
+    if "openid" in grant.scope:
+        identity = id_claims(
+            issuer=issuer.url,
+            pool=pool,
+            grant=grant,
+            user=user,
+            nonce=nonce,
+            at_hash="",
+            jti=f"{grant.id}.{random.token(_JTI_BYTES)}" if cognito else "",
+            now=now,
+            ttl=pool.tokens.id_ttl,
+        )
+        if cognito:
+            identity["event_id"] = event_id
+    if amendment is not None:
+        amended = apply_pre_token(
+            amendment,
+            access=access,
+            id_token=identity,
+            scopes=tuple(plan.scope.split()),
+            client_id=client.client_id,
+            profile=pool.claims_profile,
+        )
+        access, identity, scope = amended.access, amended.id_token, " ".join(amended.scopes)
+    access_token = plan.signer.sign("at+jwt", access)
+    if identity is None:
+        return Minted(access_token, ttl, scope)
+    identity["at_hash"] = half_hash(access_token)
     signer = issuer.signers["RS256" if cognito else client.id_token_signed_response_alg]
-    return Minted(access_token, ttl, plan.scope, signer.sign("JWT", claims))
+    return Minted(access_token, ttl, scope, signer.sign("JWT", identity))
 
 
-def mint_for_client(issuer: Issuer, plan: AccessPlan, client: Client, *, now: int, random: Random) -> Minted:
-    """An access token for the client itself (RFC 6749 4.4)."""
+def mint_for_client(
+    issuer: Issuer,
+    plan: AccessPlan,
+    client: Client,
+    *,
+    now: int,
+    random: Random,
+    amendment: TokenAmendment | None = None,
+) -> Minted:
+    """An access token for the client itself (RFC 6749 4.4). `amendment` as for a user."""
     ttl = client.access_ttl or issuer.pool.tokens.access_ttl
     claims = machine_claims(
         issuer=issuer.url,
@@ -86,7 +116,18 @@ def mint_for_client(issuer: Issuer, plan: AccessPlan, client: Client, *, now: in
         now=now,
         ttl=ttl,
     )
-    return Minted(plan.signer.sign("at+jwt", claims), ttl, plan.scope)
+    scope = plan.scope
+    if amendment is not None:
+        amended = apply_pre_token(
+            amendment,
+            access=claims,
+            id_token=None,
+            scopes=tuple(plan.scope.split()),
+            client_id=client.client_id,
+            profile=issuer.pool.claims_profile,
+        )
+        claims, scope = amended.access, " ".join(amended.scopes)
+    return Minted(plan.signer.sign("at+jwt", claims), ttl, scope)
 
 
 def half_hash(token: str) -> str:

@@ -75,12 +75,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ClientApp:
-    """A confidential client of `extras.toml` that lives on `site`."""
+    """A confidential client of a pool file that lives on `site`."""
 
     client_id: str
     issuer: str
     site: Site
     scope: str = "openid profile email"
+    pool_file: Path = EXTRAS
 
     @property
     def callback(self) -> str:
@@ -119,7 +120,7 @@ class ClientApp:
 
     def token(self, *, status: int = 200, **form: str) -> dict[str, Any]:
         """What the token endpoint says to `form`."""
-        authentication = (self.client_id, _secret_of(self.client_id))
+        authentication = (self.client_id, _secret_of(self.pool_file, self.client_id))
         answer = httpx.post(f"{self.issuer}/oauth2/token", data=form, auth=authentication, timeout=30, trust_env=False)
         assert answer.status_code == status, answer.text
         value: dict[str, Any] = answer.json()
@@ -146,6 +147,6 @@ def _part(token: str, number: int) -> Mapping[str, Any]:
     return value
 
 
-def _secret_of(client_id: str) -> str:
-    clients = tomllib.loads(EXTRAS.read_text())["clients"]
+def _secret_of(pool_file: Path, client_id: str) -> str:
+    clients = tomllib.loads(pool_file.read_text())["clients"]
     return next(str(client["client_secret"]) for client in clients if client["client_id"] == client_id)

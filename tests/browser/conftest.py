@@ -1,5 +1,8 @@
 """One server, one browser and one client site for the whole folder; a fresh context for each person.
 
+Journeys of people (sign-up, factors, the account page) have a server of their own, the club, whose messages are really
+delivered; they are a group of their own, so that two processes share the work.
+
 Everything ends with the folder: the browser's event loop must not be running when asynchronous tests follow.
 """
 
@@ -16,6 +19,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import client_app
 from tests.browser.client_app import ClientApp, Site
+from tests.browser.club import BANK, CLUB, KEYS, POOLS, Club, open_club
+from tests.browser.looking import Looker
+from tests.browser.member import Member, member_at
 from tests.browser.person import Person, quiet
 from tests.dev_server import POOL_FILE, DevServer, running
 from tests.tools import chromium, chromium_arguments
@@ -24,14 +30,15 @@ _PATIENCE = 20_000
 """Milliseconds for anything to happen on a page."""
 
 Arrive = Callable[..., Person]
+Come = Callable[..., Member]
 Command = Callable[..., str]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one process, and so with one server and one browser."""
+    """All of a group in one process, and so with one server and one browser."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
@@ -121,3 +128,70 @@ def arrive(browser: Browser, server: DevServer) -> Iterator[Arrive]:
 def person(arrive: Arrive) -> Person:
     """Somebody with a new browser profile, in English."""
     return arrive()
+
+
+# ------------------------------------------------------------------------------------------------ journeys of people
+
+
+@pytest.fixture(scope="package")
+def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
+    """`poolgate serve` with three pools, over SQLite and the embedded Valkey, a real SMTP server and a real webhook."""
+    with open_club(tmp_path_factory.mktemp("club")) as club:
+        yield club
+
+
+@pytest.fixture(scope="package")
+def looker(browser: Browser) -> Iterator[Looker]:
+    """axe, for the pages of the club."""
+    looker = Looker(browser)
+    yield looker
+    looker.close()
+
+
+def _client(club: Club, site: Site, pool: str, client_id: str) -> ClientApp:
+    return ClientApp(client_id, club.issuer(pool), site, pool_file=POOLS / f"{pool.partition('_')[0]}.toml")
+
+
+@pytest.fixture
+def regatta(club: Club, site: Site) -> ClientApp:
+    """A client of the pool that asks for everything and demands little."""
+    return _client(club, site, CLUB, "club-regatta")
+
+
+@pytest.fixture
+def market(club: Club, site: Site) -> ClientApp:
+    """Another one there, whose people are asked for their consent."""
+    return _client(club, site, CLUB, "club-market")
+
+
+@pytest.fixture
+def ledger(club: Club, site: Site) -> ClientApp:
+    """A client of the pool that demands a second factor."""
+    return _client(club, site, BANK, "bank-ledger")
+
+
+@pytest.fixture
+def forge(club: Club, site: Site) -> ClientApp:
+    """A client of the pool that would rather have passkeys."""
+    return _client(club, site, KEYS, "keys-forge")
+
+
+@pytest.fixture
+def come(browser: Browser, club: Club, looker: Looker) -> Iterator[Come]:
+    """Makes a person with a new browser profile, without scripts unless asked for. Ends as `arrive` does."""
+    members: list[Member] = []
+    faults = len(club.faults())
+
+    def make(name: str = "", pool: str = CLUB, *, scripts: bool = False, **options: Any) -> Member:
+        chosen = {"locale": "en-GB", "reduced_motion": "reduce", "java_script_enabled": scripts, **options}
+        context = browser.new_context(**chosen)
+        context.set_default_timeout(_PATIENCE)
+        members.append(member_at(context, club, looker, pool, name))
+        return members[-1]
+
+    yield make
+    for member in members:
+        member.context.close()
+    for member in members:
+        member.content()
+    assert club.faults()[faults:] == []

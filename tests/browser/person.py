@@ -19,7 +19,7 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 # Chromium's words for an answer of 400 and above. Those are watched one by one, see `refused`.
 _STATUS = "Failed to load resource: the server responded with a status of"
 
-_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     .filter(v => ["serious", "critical"].includes(v.impact))
     .map(v => ({id: v.id, where: v.nodes.map(n => n.html + " " + n.failureSummary)}))"""
 
@@ -124,7 +124,7 @@ class Person:
         """axe finds nothing serious or critical on the page as it is."""
         tab = tab or self.tab
         tab.evaluate(AXE_SCRIPT)
-        found = tab.evaluate(_AXE)
+        found = tab.evaluate(AXE)
         assert not found, (tab.url, found)
 
     def fits(self, width: int, tab: Page | None = None) -> None:

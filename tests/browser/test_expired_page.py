@@ -1,42 +1,18 @@
 """A sign-in that can no longer be finished: the page says why, and starts the same request again."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from urllib.parse import parse_qs, quote, urlsplit
-
 from playwright.sync_api import expect
 
-from authserver.adapters.redis import open_redis
-from authserver.adapters.valkey.place import Place
+from tests.browser.ageing import let_expire
 from tests.browser.client_app import ClientApp
 from tests.browser.conftest import Arrive
 from tests.browser.person import Person
-from tests.dev_server import PASSWORD, POOL, DevServer
-
-
-def let_expire(server: DevServer, url: str) -> None:
-    """Makes the sign-in whose page is at `url` half an hour older, as it is stored."""
-    sign_in_id = parse_qs(urlsplit(url).query)["signin"][0]
-
-    async def age() -> None:
-        redis = open_redis(f"unix://{quote(str(Place(server.data_dir).socket()))}")
-        try:
-            sign_in = await redis.sessions.sign_in(POOL, sign_in_id)
-            assert sign_in is not None
-            older = replace(sign_in, version=sign_in.version + 1, expires_at=sign_in.created_at)
-            assert await redis.sessions.replace_sign_in(POOL, older, 3600)
-        finally:
-            await redis.close()
-
-    with ThreadPoolExecutor(1) as thread:  # Playwright's own loop runs in this one
-        thread.submit(asyncio.run, age()).result()
+from tests.dev_server import PASSWORD, POOL
 
 
 def test_an_expired_page_starts_the_same_request_again(person: Person):
     tab = person.start(query="login_hint=ada&ui_locales=en")
     person.identify("ada")
-    let_expire(person.server, tab.url)
+    let_expire(person.server.data_dir, POOL, tab.url)
     person.prove()
     expect(tab.locator("#error")).to_have_attribute("data-code", "expired")
     person.refused(410)

@@ -14,7 +14,7 @@ def test_the_first_step_takes_name_and_password_at_once(person: Person):
     form = tab.locator("form", has=tab.locator("#username"))
     assert form.count() == 1
     assert form.evaluate(_FORM) == [
-        ["username", "username", "text", "username", "", True],
+        ["username", "username", "text", "username webauthn", "", True],
         ["password", "password", "password", "current-password", "", True],
     ]
     form.evaluate(

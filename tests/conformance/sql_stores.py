@@ -1,4 +1,4 @@
-"""Registry, Directory and Grants in memory, on SQLite and on PostgreSQL, and sample values that use every field.
+"""The roles that live in SQL, in memory, on SQLite and on PostgreSQL, and sample values that use every field.
 
 A test module takes the fixtures it needs by assignment (`stores = sql_stores.stores`).
 """
@@ -14,24 +14,39 @@ import pytest
 import sqlalchemy as sa
 
 from authserver.adapters.sql import migrate, open_sql
-from authserver.adapters.sql.tables import pools, registry_version, revocations, used_codes
+from authserver.adapters.sql.tables import (
+    audit_entries,
+    audit_heads,
+    outbox,
+    pools,
+    registry_version,
+    revocations,
+    used_codes,
+)
 from authserver.model.clients import Client
 from authserver.model.grants import Consent, Grant, RefreshFamily
 from authserver.model.keys import SigningKey
 from authserver.model.pools import (
+    AccountPolicy,
     AttributeDefinition,
     Branding,
     Group,
+    MessagePolicy,
+    MfaPolicy,
     PasswordPolicy,
     Pool,
+    RecoveryPolicy,
     ResourceServer,
+    RiskPolicy,
     Scope,
     SessionPolicy,
+    SignUpPolicy,
     TokenPolicy,
+    Trigger,
 )
 from authserver.model.users import PasswordCredential, User
 from authserver.store.memory import memory_stores
-from authserver.store.protocols import Directory, Grants, Registry
+from authserver.store.protocols import Credentials, Directory, Grants, Journal, Registry
 from tests import postgres
 
 POOL, OTHER = "demo_A", "demo_B"
@@ -42,6 +57,12 @@ class Roles(NamedTuple):
     registry: Registry
     directory: Directory
     grants: Grants
+    credentials: Credentials
+    journal: Journal
+
+
+def _roles(stores: Any) -> "Roles":
+    return Roles(stores.registry, stores.directory, stores.grants, stores.credentials, stores.journal)
 
 
 # --- fixtures ---------------------------------------------------------------------------------------------------------
@@ -89,7 +110,7 @@ def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
 
 @pytest.fixture
 async def stores(any_url: str) -> AsyncIterator[Roles]:
-    """The three roles over nothing, once for each implementation."""
+    """The roles over nothing, once for each implementation."""
     async with _open(any_url) as roles:
         yield roles
 
@@ -101,22 +122,21 @@ async def elsewhere(any_url: str, stores: Roles) -> AsyncIterator[Roles]:
         yield stores
         return
     async with await open_sql(any_url) as opened:
-        yield Roles(opened.registry, opened.directory, opened.grants)
+        yield _roles(opened)
 
 
 @asynccontextmanager
 async def _open(url: str) -> AsyncIterator[Roles]:
     if url == "memory":
-        memory = memory_stores(lambda: float(NOW))
-        yield Roles(memory.registry, memory.directory, memory.grants)
+        yield _roles(memory_stores(lambda: float(NOW)))
         return
     async with await open_sql(url) as opened:
         await opened.database.write(_empty)
-        yield Roles(opened.registry, opened.directory, opened.grants)
+        yield _roles(opened)
 
 
 def _empty(connection: sa.Connection) -> None:
-    for table in (pools, used_codes, revocations):
+    for table in (pools, used_codes, revocations, audit_entries, audit_heads, outbox):
         connection.execute(sa.delete(table))
     connection.execute(sa.update(registry_version).values(version=0))
 
@@ -163,10 +183,22 @@ def full_pool(pool: str) -> Pool:
         default_scopes=("openid", "https://orders.example/read"),
         sign_in_with=("email", "preferred_username"),
         languages=("ko", "de"),
-        password_policy=PasswordPolicy(15, 64, True, True, True, True),
-        session=SessionPolicy(1, 2),
+        password_policy=PasswordPolicy(15, 64, True, True, True, True, 5, "warn", 3),
+        session=SessionPolicy(1, 2, 3),
         tokens=TokenPolicy(1, 2, 3, 4, 5, 6, "RS256"),
-        branding=Branding({"radius": "4px"}, "data:image/png;base64,AA==", {"ko": {"title": "로그인"}}),
+        branding=full_branding("4px"),
+        sign_up=SignUpPolicy(
+            True, ("given_name",), ("phone_number",), ("example.com",), "https://a/terms", "https://a/p"
+        ),
+        mfa=MfaPolicy("required", ("totp", "passkey"), ("passkey", "password"), ("a", "b", "c", "d"), False),
+        risk=RiskPolicy("block", "notify", "require_factor", 500),
+        recovery=RecoveryPolicy(False, ("sms",)),
+        account=AccountPolicy(False, None, 60),
+        messages=MessagePolicy("데모", "no-reply@example.com", "help@example.com", {"ko": {"code": "코드"}}),
+        triggers=(
+            Trigger("pre_sign_up", "https://hooks.example/a", "module:name", "digest", "c2VhbGVk", 2.5, "V2_0"),
+            Trigger("custom_message", "https://hooks.example/b", "module:other", "digest", "c2VhbGVk", 1.5, "V3_0"),
+        ),
         attributes=(AttributeDefinition("custom:age", "number", False, True, 0.5, 150.25, False),),
         groups=(
             Group("zebras", "striped", 1, "arn:role"),
@@ -174,6 +206,15 @@ def full_pool(pool: str) -> Pool:
             Group("bees", "b", 2, "r3"),
         ),
         resource_servers=(ResourceServer("https://orders.example", "Orders", (Scope("read", "Read"),), "RS256"),),
+    )
+
+
+def full_branding(radius: str) -> Branding:
+    return Branding(
+        tokens={"radius": radius},
+        logo="data:image/png;base64,AA==",
+        logo_dark="data:image/png;base64,BB==",
+        texts={"ko": {"title": "로그인"}},
     )
 
 
@@ -205,6 +246,10 @@ def full_client(pool: str, client_id: str) -> Client:
         enabled=False,
         managed=True,
         created_at=NOW,
+        read_attributes=("email",),
+        write_attributes=(),
+        mfa="required",
+        branding=full_branding("5px"),
     )
 
 
@@ -237,6 +282,8 @@ def full_user(pool: str, user_id: str) -> User:
         state="must_change",
         created_at=NOW,
         updated_at=NOW + 1,
+        accepted_terms_at=NOW + 2,
+        delete_after=NOW + 3,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from authserver.errors import Conflict, NotFound
+from authserver.model.clients import Client
 from authserver.model.grants import Consent, RefreshFacts, Revocation
 from authserver.store.protocols import Grants
 from tests.conformance import sql_stores
@@ -404,6 +405,37 @@ async def test_purge_goes_piece_by_piece(grants: Grants, elsewhere: Roles) -> No
     assert counts == [1000, 1000, 500, 0]
 
 
+# --- what a user allowed ----------------------------------------------------------------------------------------------
+
+
+async def test_a_users_live_grants_are_listed_newest_first(grants: Grants, elsewhere: Roles) -> None:
+    assert await grants.grants_of_user(POOL, "ada") == []
+    own = [grant(POOL, f"g{n}", created_at=NOW + at, offline=n == 1) for n, at in enumerate((5, 9, 5, 1))]
+    for each in (*own, grant(POOL, "of-bob", user_id="bob"), grant(OTHER, "other")):
+        await grants.create_grant(each.pool, each)
+    await grants.create_grant(POOL, grant(POOL, "dead", created_at=NOW + 99))
+    await grants.revoke_grant(POOL, "dead", NOW, NOW + 9)
+    newest_first = [own[1], own[0], own[2], own[3]]
+    assert await elsewhere.grants.grants_of_user(POOL, "ada") == newest_first
+    assert await grants.grants_of_user(POOL, "ada", limit=2) == newest_first[:2]
+    await grants.revoke_user(POOL, "ada", NOW, NOW + 9)
+    assert await grants.grants_of_user(POOL, "ada") == []
+    assert len(await grants.grants_of_user(POOL, "bob")) == 1
+
+
+async def test_a_users_consents_are_listed_by_client(grants: Grants, stores: Roles, elsewhere: Roles) -> None:
+    assert await grants.consents(POOL, "ada") == []
+    for client_id in ("zoo", "abc"):
+        await stores.registry.put_client(POOL, Client(client_id, POOL))
+    own = [replace(full_consent(POOL), client_id=client_id) for client_id in ("abc", f"web-{POOL}", "zoo")]
+    for consent in (own[2], own[0], own[1], replace(full_consent(POOL), user_id="bob"), full_consent(OTHER)):
+        await grants.put_consent(consent.pool, consent)
+    assert await elsewhere.grants.consents(POOL, "ada") == own
+    await grants.delete_consent(POOL, "ada", "abc")
+    assert await grants.consents(POOL, "ada") == own[1:]
+    assert len(await grants.consents(OTHER, "ada")) == 1
+
+
 # --- the databases alone ----------------------------------------------------------------------------------------------
 
 
@@ -430,7 +462,9 @@ async def test_the_facts_of_a_refresh_hold_the_user_with_groups_in_order(grants:
     ada = await directory.user(POOL, "ada")
     assert ada is not None
     await _with_family(grants)
-    await directory.update_user(POOL, replace(ada, email="ada@example.org", groups=("zebras", "ants", "bees")))
+    await directory.change_user(
+        POOL, ada.id, lambda stored: replace(stored, email="ada@example.org", groups=("zebras", "ants", "bees"))
+    )
     facts = await _facts(grants)
     assert facts.user == await directory.user(POOL, "ada")
     assert facts.user is not None
@@ -442,7 +476,7 @@ async def test_a_disabled_user_is_seen_by_the_next_refresh(grants: Grants, elsew
     await _with_family(grants)
     ada = await elsewhere.directory.user(POOL, "ada")
     assert ada is not None
-    await elsewhere.directory.update_user(POOL, replace(ada, state="disabled"))
+    await elsewhere.directory.change_user(POOL, ada.id, lambda stored: replace(stored, state="disabled"))
     facts = await _facts(elsewhere.grants)
     assert facts.user is not None
     assert not facts.user.can_sign_in

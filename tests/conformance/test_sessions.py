@@ -8,7 +8,7 @@ import pytest
 
 from authserver.adapters.redis import values
 from authserver.adapters.redis.keys import SESSION, SESSIONS_OF_USER, SIGN_IN, object_key
-from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
+from authserver.model.sessions import Authentication, AuthorizationRequest, Proof, Session, SignIn
 from tests.conformance.redis_stores import (  # noqa: F401 - fixtures
     Implementation,
     pool_fixture,
@@ -18,12 +18,16 @@ from tests.conformance.redis_stores import (  # noqa: F401 - fixtures
     timed_stores_fixture,
     valkey_fixture,
 )
+from tests.conformance.sql_stores import default_fields
 
 pytestmark = pytest.mark.anyio
 
 
+PROOFS = (Proof("password", 1000, 900, True, True), Proof("passkey", 1001, 901, True, True))
+
+
 def a_session(key: str = "key", user: str = "ada", created_at: int = 1000, **changes: object) -> Session:
-    authentication = Authentication(user_id=user, auth_time=1000, amr=("pwd", "otp"), acr="2")
+    authentication = Authentication(user_id=user, auth_time=1000, amr=("pwd", "otp"), acr="2", proofs=PROOFS)
     session = Session(
         key=key,
         sid=f"sid-{key}",
@@ -32,6 +36,11 @@ def a_session(key: str = "key", user: str = "ada", created_at: int = 1000, **cha
         created_at=created_at,
         last_seen=created_at,
         clients=("demo-web", "other"),
+        device="browser-digest",
+        user_agent="Firefox on Línux",
+        address="2001:db8::1",
+        place="KR 서울",
+        tasks={"add_factor": "totp"},
     )
     return replace(session, **changes)
 
@@ -67,14 +76,25 @@ def a_sign_in(ident: str = "s", version: int = 0, **changes: object) -> SignIn:
         expires_at=1600,
         version=version,
         identifier="Ada",
-        authentication=Authentication("ada", 1001, ("pwd",), "1"),
+        authentication=Authentication("ada", 1001, ("pwd",), "1", PROOFS),
         account_chosen=True,
+        other_account=True,
         consented_by="user-1",
+        user_id="ada",
+        proofs=PROOFS,
+        method="totp",
+        code="handle-of-a-code",
+        challenge="challenge",
+        enrolling="passkey",
+        enrolment="sealed",
+        declined=("add_passkey",),
+        risks=("new_device", "new_network"),
     )
     return replace(sign_in, **changes)
 
 
 async def test_a_session_comes_out_as_it_went_in(stores: Implementation, pool: str) -> None:
+    assert list(default_fields(a_session())) == []
     await stores.sessions.put_session(pool, a_session(), 60)
     assert await stores.sessions.session(pool, "key") == a_session()
     assert await stores.elsewhere.sessions.session(pool, "key") == a_session()
@@ -238,6 +258,13 @@ async def test_the_index_forgets_what_is_over_and_ends_with_the_last(real_stores
     assert await execute("EXISTS", index) == 0
 
 
+async def test_a_sign_in_comes_out_with_every_field(stores: Implementation, pool: str) -> None:
+    full = a_sign_in(version=1, status="finished")
+    assert list(default_fields(full)) == []
+    await stores.sessions.create_sign_in(pool, full, 60)
+    assert await stores.elsewhere.sessions.sign_in(pool, "s") == full
+
+
 async def test_a_newer_version_of_the_server_may_have_written_more_fields(valkey: Implementation, pool: str) -> None:
     assert valkey.redis is not None
     session = orjson.loads(values.from_session(a_session()))
@@ -253,9 +280,15 @@ async def test_a_newer_version_of_the_server_may_have_written_more_fields(valkey
 async def test_an_older_version_of_the_server_may_have_written_fewer_fields(valkey: Implementation, pool: str) -> None:
     assert valkey.redis is not None
     session = orjson.loads(values.from_session(a_session()))
-    del session["clients"]
+    known = {"key", "sid", "pool", "authentication", "created_at", "last_seen"}
+    session = {name: value for name, value in session.items() if name in known}
+    del session["authentication"]["proofs"]
     await valkey.redis.commands.execute("SET", object_key(pool, "key", SESSION), orjson.dumps(session))
-    assert await valkey.sessions.session(pool, "key") == a_session(clients=())
+    old = a_session()
+    authentication = replace(old.authentication, proofs=())
+    assert await valkey.sessions.session(pool, "key") == Session(
+        old.key, old.sid, old.pool, authentication, old.created_at, old.last_seen
+    )
     full = orjson.loads(values.from_sign_in(a_sign_in()).partition(b" ")[2])
     required = {"id", "pool", "browser", "created_at", "expires_at"}
     needed = {"client_id", "redirect_uri", "redirect_uri_sent", "scope", "query"}

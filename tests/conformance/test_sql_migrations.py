@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from authserver.adapters.sql import migrate, open_sql
 from authserver.adapters.sql.migration import HEAD, upgrade
 from authserver.adapters.sql.tables import METADATA
 from authserver.errors import Invalid, StoreUnavailable
+from authserver.model.credentials import Device
+from authserver.model.pools import Branding, PasswordPolicy, Pool, SessionPolicy, TokenPolicy
+from authserver.model.users import PasswordCredential, User, UserFilter
 from tests import postgres
 from tests.conformance.sql_stores import bare_pool
 
@@ -149,11 +153,136 @@ async def test_a_schema_of_a_later_version_is_left_alone(empty_url: str) -> None
     assert await migrate(empty_url) == "newer"
 
 
-async def test_an_older_schema_is_upgraded(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is one revision so far, so this pretends that the code wants a later one."""
-    await migrate(empty_url)
-    monkeypatch.setattr("authserver.adapters.sql.migration.HEAD", "0002")
+# --- from one revision to the next ------------------------------------------------------------------------------------
+
+_PEOPLE = 1100
+"""More than are filled in at a time."""
+
+
+def _first_revision(connection: sa.Connection) -> None:
+    """A database of the first revision with something of everything in it, as the first version wrote it."""
+    upgrade(connection, "0001")
+
+    def add(table: str, *rows: dict[str, object]) -> None:
+        columns = ", ".join(rows[0])
+        marks = ", ".join(f":{name}" for name in rows[0])
+        connection.execute(sa.text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), rows)
+
+    lists = dict.fromkeys(("default_scopes", "sign_in_with", "languages", "attributes", "resource_servers"), "[]")
+    policies = {
+        "password_policy": '{"min_length":12,"max_length":64}',
+        "session": '{"idle":60,"absolute":120}',
+        "tokens": '{"code_ttl":30,"unheard_of":1}',
+        "branding": '{"tokens":{"radius":"4px"},"logo":null,"texts":{}}',
+    }
+    pool = {"name": "Démo", "claims_profile": "standard", **lists, **policies}
+    add("pools", {"id": "demo_A", **pool}, {"id": "demo_B", **pool})
+    client = {
+        **dict.fromkeys(("secret_digests", "redirect_uris", "post_logout_redirect_uris", "contacts"), "[]"),
+        **dict.fromkeys(("grant_types", "response_types", "scope"), '["x"]'),
+        **dict.fromkeys(("token_endpoint_auth_method", "application_type", "id_token_signed_response_alg"), "x"),
+        **dict.fromkeys(("require_consent", "require_pkce", "enabled", "managed"), True),
+    }
+    add(
+        "clients",
+        {"pool": "demo_A", "client_id": "web", "client_name": "Web", "machine_grant": "g", "created_at": 5, **client},
+    )
+    user = {
+        "email_verified": True,
+        "phone_number_verified": False,
+        "attributes": '{"name":"Ada King"}',
+        "state": "confirmed",
+        "created_at": 5,
+        "updated_at": 6,
+    }
+    add(
+        "users",
+        *(
+            {
+                **user,
+                "pool": ("demo_A", "demo_B")[n % 2],
+                "id": f"u{n}",
+                "username": f"User{n}",
+                "username_folded": f"user{n}",
+                "email": f"u{n}@example.com",
+                "email_folded": f"u{n}@example.com",
+                "phone_number": f"+491{n:05}",
+                "phone_number_folded": f"+491{n:05}",
+            }
+            for n in range(_PEOPLE)
+        ),
+    )
+    of_user = {"pool": "demo_A", "user_id": "u0"}
+    add("password_credentials", {**of_user, "hash": "$argon2id$1", "set_at": 7})
+    add("group_memberships", {**of_user, "group_name": "staff"})
+    add("known_devices", *({**of_user, "device": f"d{n}", "last_seen": 10 + n} for n in range(3)))
+
+
+async def test_a_database_of_the_first_revision_is_upgraded_with_what_is_in_it(empty_url: str) -> None:
+    await _with_connection(empty_url, _first_revision)
     assert await migrate(empty_url) == "upgraded"
+    assert await migrate(empty_url) == "current"
+    async with await open_sql(empty_url) as stores:
+        pool = await stores.registry.pool("demo_A")
+        assert pool == Pool(
+            "demo_A",
+            "Démo",
+            default_scopes=(),
+            sign_in_with=(),
+            languages=(),
+            password_policy=PasswordPolicy(12, 64),
+            session=SessionPolicy(60, 120),
+            tokens=TokenPolicy(30),
+            branding=Branding({"radius": "4px"}),
+        )
+        client = await stores.registry.client("demo_A", "web")
+        assert client is not None
+        assert (client.client_name, client.read_attributes, client.mfa, client.branding) == ("Web", None, None, None)
+        ada = User(
+            "u0",
+            "demo_A",
+            "User0",
+            "u0@example.com",
+            True,
+            "+49100000",
+            attributes={"name": "Ada King"},
+            groups=("staff",),
+            created_at=5,
+            updated_at=6,
+        )
+        assert await stores.directory.user("demo_A", "u0") == ada
+        assert await stores.directory.password("demo_A", "u0") == PasswordCredential("u0", "$argon2id$1", 7)
+        assert await stores.credentials.devices("demo_A", "u0") == [
+            Device(f"d{n}", "u0", first_seen=10 + n, last_seen=10 + n) for n in (2, 1, 0)
+        ]
+        for wanted in (
+            UserFilter(search="king user0"),
+            UserFilter(search="u0"),
+            UserFilter(search="+49 100000"),
+            UserFilter(phone_number="+49100000"),
+            UserFilter(group="staff"),
+        ):
+            assert await stores.directory.users("demo_A", wanted) == [ada]
+        for pool_id in ("demo_A", "demo_B"):
+            assert await stores.directory.count_users(pool_id, UserFilter(search="king exam")) == _PEOPLE / 2
+
+
+async def test_what_the_version_before_writes_meanwhile_is_read(empty_url: str) -> None:
+    """While a server of the last version still runs, it adds users, pools and clients without what is new."""
+    await _with_connection(empty_url, _first_revision)
+    await migrate(empty_url)
+    blank = {"users": "words", "pools": "policies", "clients": "extras"}
+    for table, column in blank.items():
+        await _with_connection(empty_url, lambda c, t=table, n=column: c.execute(sa.text(f"UPDATE {t} SET {n} = NULL")))
+    await _with_connection(empty_url, lambda c: c.execute(sa.text("DELETE FROM user_words")))
+    async with await open_sql(empty_url) as stores:
+        assert await stores.registry.pool("demo_A") is not None
+        assert await stores.registry.client("demo_A", "web") is not None
+        assert len(await stores.directory.users("demo_A", limit=10)) == 10
+        await stores.directory.change_user("demo_A", "u0", lambda user: replace(user, email="ada@example.com"))
+        (found,) = await stores.directory.users("demo_A", UserFilter(search="king"))
+        assert found.id == "u0"
+        assert await stores.directory.delete_user("demo_A", "u2") is True
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

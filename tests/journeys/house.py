@@ -1,5 +1,6 @@
 """A whole server in process, on the memory stores, with a clock that tests move: what journeys drive over HTTP."""
 
+import asyncio
 import base64
 import functools
 import hashlib
@@ -10,7 +11,6 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -19,29 +19,33 @@ import pytest
 from argon2 import PasswordHasher
 from structlog.testing import capture_logs
 
-from authserver import app as composition
-from authserver.app import Opened, build
+from authserver.app import STATIC, build
 from authserver.crypto.passwords import Passwords, decoy_of
 from authserver.crypto.sealing import Sealer
 from authserver.crypto.secrets import digest
 from authserver.effects import SystemRandom
 from authserver.events import Event
 from authserver.gate import Lifecycle
+from authserver.messages.transport import Envelope
 from authserver.metrics import Metrics
 from authserver.model.clients import Client
-from authserver.model.pools import Group, Pool, ResourceServer, Scope
-from authserver.model.sessions import Authentication
+from authserver.model.pools import ACR_LEVELS, Group, Pool, ResourceServer, Scope
+from authserver.model.sessions import Authentication, Proof
 from authserver.model.users import PasswordCredential, User
+from authserver.opening import Opened
+from authserver.outbound import Outbound
+from authserver.pages.frame import Frame
 from authserver.pages.render import Renderer
 from authserver.services import Services
 from authserver.settings import load_settings
-from authserver.signin.service import PASSWORD_ACR, PASSWORD_AMR
 from authserver.store import Stores
 from authserver.store.cached import CachedRegistry
 from authserver.store.memory import memory_stores
 from authserver.tokens.issuer import Issuers
 from authserver.tokens.keyring import KeyRing
 from authserver.tokens.revocation import Revocations
+from authserver.triggers.calls import MemoryCalls
+from authserver.wiring import Wired, wire
 
 BASE = "http://localhost:8000"
 POOL = "test_Pool1"
@@ -68,6 +72,11 @@ def each(name: str, cases: Mapping[str, Any] | Iterable[str]) -> Any:
     """Parametrise a test over named cases, or over texts that name themselves."""
     named = cases if isinstance(cases, Mapping) else {text: text for text in cases}
     return pytest.mark.parametrize(name, [pytest.param(value, id=key) for key, value in named.items()])
+
+
+def by_password(user_id: str, at: int) -> Authentication:
+    """What a password given then amounts to."""
+    return Authentication(user_id, at, ("pwd",), ACR_LEVELS[0], (Proof("password", at),))
 
 
 class Time:
@@ -170,6 +179,16 @@ class Raw:
         return next(iter(self.values(name)), None)
 
 
+class Post:
+    """What was mailed and texted, once the postman has been."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+
+    async def deliver(self, envelope: Envelope) -> None:
+        self.envelopes.append(envelope)
+
+
 @dataclass
 class House:
     """The server, its stores, and what happened in it."""
@@ -178,6 +197,8 @@ class House:
     opened: Opened
     app: Any
     lifecycle: Lifecycle
+    wired: Wired
+    post: "Post"
     events: list[Event] = field(default_factory=list)
     logs: list[Any] = field(default_factory=list)
 
@@ -243,6 +264,18 @@ class House:
             return Raw(0, [], b"")
         return Raw(sent[0]["status"], sent[0]["headers"], b"".join(m.get("body", b"") for m in sent[1:]))
 
+    async def mail(self, to: str | None = None) -> list[Envelope]:
+        """Everything that was sent so far, oldest first; only to this address if one is given."""
+        postman = self.wired.postman
+        while await postman._take():
+            await asyncio.gather(*postman._under_way)
+        await asyncio.gather(*postman._under_way)
+        return [e for e in self.post.envelopes if to is None or e.to == to]
+
+    async def last_code(self, to: str) -> str:
+        """The code that was sent last to this address."""
+        return next(e.code for e in reversed(await self.mail(to)) if e.code is not None)
+
     async def change_client(self, client_id: str, **changes: Any) -> None:
         stored = await self.stores.registry.client(POOL, client_id)
         assert stored is not None
@@ -254,7 +287,7 @@ class House:
         await self.stores.registry.put_pool(replace(stored, **changes))
 
     async def change_user(self, user: User, **changes: Any) -> None:
-        await self.stores.directory.update_user(user.pool, replace(user, **changes))
+        await self.stores.directory.change_user(user.pool, user.id, lambda stored: replace(stored, **changes))
 
 
 async def _keys(opened: Opened, pool_id: str) -> None:
@@ -309,6 +342,9 @@ async def house(
         announcements=_Still(),
         metrics=Metrics(),
         redis_url="",
+        http=Outbound(("127.0.0.1",)),
+        trigger_calls=MemoryCalls(),
+        master=master,
     )
     for one in pools or (pool(),):
         await registry.put_pool(one)
@@ -321,10 +357,11 @@ async def house(
         await stores.directory.create_user(POOL, user, PasswordCredential(user.id, KEYS["hash"], 0))
     lifecycle = Lifecycle()
     events: list[Event] = []
-    with patch.object(composition, "Renderer", renderer):
-        app = build(opened, lifecycle, listeners=[events.append])
+    post = Post()
+    wired = wire(opened, Frame(renderer(STATIC)), [events.append], {"email": post, "sms": post}, strict=True)
+    app = build(wired, lifecycle)
     with nullcontext([]) if talkative else capture_logs() as logs:
-        yield House(time, opened, app, lifecycle, events, logs)
+        yield House(time, opened, app, lifecycle, wired, post, events, logs)
     passwords.close()
 
 
@@ -374,7 +411,7 @@ class Browser:
         at = self.house
         pool = await at.stores.registry.pool(self.issuer.rpartition("/")[2])
         assert pool is not None
-        authentication = Authentication(user.id, int(at.time()), PASSWORD_AMR, PASSWORD_ACR)
+        authentication = by_password(user.id, int(at.time()))
         _, secret = await at.services.sessions.open(pool, authentication, None)
         self.set_cookie(at.services.cookie_name(pool.id, "session"), secret)
         return secret

@@ -95,7 +95,7 @@ def test_unsafe_pools_are_warned_of_and_their_safe_twins_are_not(
 ) -> None:
     bare.write("poolgate.toml", SAFE)
     assert codes(bare, bare.write("safe.toml", safe)) == []
-    assert codes(bare, bare.write("unsafe.toml", unsafe)) == [code]
+    assert set(codes(bare, bare.write("unsafe.toml", unsafe))) == {code}  # a colour stands on several grounds
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,11 @@ def test_a_seed_whose_password_breaks_the_policy_is_an_error(bare: Terminal) -> 
 
 
 def test_the_example_files_are_free_of_errors(bare: Terminal) -> None:
-    bare.environ = {"SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd", "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz"}
+    bare.environ = {
+        "SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd",
+        "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz",
+        "HOOK_SECRET": "w5TbN1yKc8dPz4Ru0gLmXs7J",
+    }
     bare.write("poolgate.toml", SAFE)
     assert codes(bare, str(DEMO.parent / "example.toml")) == []
 

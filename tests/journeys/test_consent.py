@@ -193,7 +193,7 @@ async def test_a_user_disabled_on_the_consent_page_gets_no_code() -> None:
         again = await browser.open(await browser.submit(page, step="consent", decision="approve"))
         assert 'id="username"' in again.text
         assert "grant.created" not in at.kinds()
-        await at.change_user(ADA)
+        await at.change_user(ADA, state="confirmed")
         assert "code" in answered(await browser.submit(page, step="consent", decision="approve"))
 
 

@@ -113,7 +113,7 @@ async def test_every_name_is_answered_alike() -> None:
             assert seen[name] == expected, name
 
 
-@each("name", ("disabled", "unconfirmed", "closed", "external"))
+@each("name", ("disabled", "closed", "external"))
 async def test_the_right_password_of_who_may_not_sign_in_is_a_wrong_one(name: str) -> None:
     async with house() as at:
         await people(at)

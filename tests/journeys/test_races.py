@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 
 from authserver.accounts.directory import Users
 from authserver.errors import StoreUnavailable
+from authserver.model.credentials import Device
 from authserver.model.grants import Revocation
 from authserver.model.users import PasswordCredential
 from tests.journeys.house import ADA, BOB, PASSWORD, POOL, Browser, House, answered, claims, each, house, pool
@@ -20,7 +21,10 @@ NEW = "another-horse-battery"
 
 def users(at: House) -> Users:
     opened = at.opened
-    return Users(at.stores.directory, opened.passwords, opened.clock, opened.random, opened.revoke_user)
+    stores = at.stores
+    return Users(
+        stores.directory, stores.credentials, opened.passwords, opened.clock, opened.random, opened.revoke_user
+    )
 
 
 async def held_back(at: House, go_on: Callable[[], Awaitable[object]], work: Awaitable[Any]) -> Any:
@@ -233,11 +237,11 @@ async def test_claims_by_name_go_when_the_client_loses_their_scope() -> None:
 
 async def test_a_new_password_forgets_the_devices_that_the_old_one_made_known() -> None:
     async with house() as at:
-        await at.stores.directory.remember_device(POOL, ADA.id, "thief", 1)
-        await at.stores.directory.remember_device(POOL, BOB.id, "his", 1)
+        await at.stores.credentials.put_device(POOL, Device("thief", ADA.id))
+        await at.stores.credentials.put_device(POOL, Device("his", BOB.id))
         await users(at).set_password(pool(), ADA, NEW)
-        assert not await at.stores.directory.knows_device(POOL, ADA.id, "thief")
-        assert await at.stores.directory.knows_device(POOL, BOB.id, "his")
+        assert await at.stores.credentials.devices(POOL, ADA.id) == []
+        assert await at.stores.credentials.devices(POOL, BOB.id) == [Device("his", BOB.id)]
 
 
 async def test_only_parameters_that_mean_something_are_kept() -> None:

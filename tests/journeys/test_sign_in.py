@@ -13,9 +13,8 @@ import pytest
 
 from authserver.errors import WrongCredentials
 from authserver.model.pools import SessionPolicy
-from authserver.model.sessions import Authentication
 from authserver.model.users import PasswordCredential
-from authserver.pages.sign_in import _view
+from authserver.pages.step_views import step_view
 from authserver.signin.steps import Refuse
 from tests.journeys.house import (
     ADA,
@@ -27,6 +26,7 @@ from tests.journeys.house import (
     POOL,
     Browser,
     answered,
+    by_password,
     claims,
     client,
     each,
@@ -481,7 +481,10 @@ async def test_a_session_does_not_outlive_the_right_to_sign_in(fate: dict[str, A
         answer = await browser.authorize()
         assert ("/login?" in answer.headers["location"]) is bool(fate)
         answer = await browser.submit(page, step="password", password=PASSWORD)
-        assert answer.status_code == (422 if fate else 303)
+        if fate.get("state") == "must_change":  # the password is right, and its time is over
+            assert 'id="new_password"' in (await browser.open(answer)).text
+        else:
+            assert answer.status_code == (422 if fate else 303)
 
 
 async def test_a_deleted_user_is_nobody() -> None:
@@ -564,14 +567,13 @@ async def test_a_wrong_password_beside_a_right_one_goes_on_with_the_right_one() 
         browser = at.browser()
         await browser.arrive()
         page = await browser.login_page(prompt="login")
-        sign_ins = at.services.sign_ins
+        proving = at.services.proving
 
         async def wrong_meanwhile(pool: Any, sign_in: Any, *_: Any) -> None:
-            proof = Authentication(ADA.id, int(at.time()), ("pwd",), "urn:poolgate:acr:1")
-            await sign_ins._replace(sign_in, authentication=proof)
+            await proving._keeping.change(sign_in, authentication=by_password(ADA.id, int(at.time())))
             raise WrongCredentials
 
-        sign_ins.enter_password = wrong_meanwhile
+        proving.password = wrong_meanwhile
         answer = await browser.submit(page, step="password", password="wrong")
         assert "code" in answered(await browser.open(answer))
 
@@ -592,6 +594,7 @@ async def test_a_form_of_an_earlier_page_leaves_consent_unanswered(fields: dict[
 
 
 def test_there_is_no_page_for_an_end() -> None:
-    situation: Any = SimpleNamespace(step=Refuse("x", "y"), sign_in=SimpleNamespace(request=None))
+    situation: Any = SimpleNamespace(step=Refuse("x", "y"), sign_in=SimpleNamespace(request=None, id="x"))
+    issuer: Any = SimpleNamespace(pool=pool(), url=ISSUER)
     with pytest.raises(AssertionError):
-        _view(None, situation)  # type: ignore[arg-type]  # it is not looked at
+        step_view(issuer, situation, now=0)

@@ -1,6 +1,6 @@
 """A headless Chromium that sees the pages as a browser on the real server would: over HTTP, with their headers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 from playwright.sync_api import Page, Route, sync_playwright
 
 from authserver.pages.security import form_target, html_headers
-from tests.pages.states import ORIGIN, RENDERER, context_of, html
+from tests.pages.samples import ORIGIN, RENDERER
+from tests.pages.states import VIEWS, context_of, html
 from tests.tools import chromium, chromium_arguments
 
 
@@ -25,6 +26,11 @@ class Visit:
 
     def open(self, name: str, language: str = "en") -> Page:
         self.page.goto(f"{ORIGIN}/page/{name}/{language}")
+        return self.page
+
+    def blank(self) -> Page:
+        """An empty document without a policy, into which a test may write pages."""
+        self.page.goto(f"{ORIGIN}/blank")
         return self.page
 
     def answer(self, route: Route) -> None:
@@ -44,8 +50,13 @@ class Visit:
         elif url.path.startswith("/page/"):
             name, language = url.path.split("/")[2:4]
             targets = (form_target(self.redirect_uri),) if self.redirect_uri else ()
-            headers = {**html_headers(context_of(name, language), targets), "Content-Type": "text/html; charset=utf-8"}
+            headers = {
+                **html_headers(context_of(name, language), targets, VIEWS[name][0]),
+                "Content-Type": "text/html; charset=utf-8",
+            }
             route.fulfill(body=html(name, language), headers=headers)
+        elif url.path == "/blank":
+            route.fulfill(body="<!doctype html><title>x</title>", headers={"Content-Type": "text/html"})
         elif asset := RENDERER.assets.get(url.path.removeprefix("/static/")):
             body = asset.body.replace(b"system-ui", f'"{self.face}"'.encode()) if self.face else asset.body
             route.fulfill(body=body, headers=asset.headers)
@@ -54,12 +65,12 @@ class Visit:
 
 
 @contextmanager
-def browsing(face: str | None = None) -> Iterator[Visit]:
+def browsing(face: str | None = None, *, scripts: bool = True, permissions: Sequence[str] = ()) -> Iterator[Visit]:
     """One browser with one page, still and without motion. `face` stands in for the system's own font."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=chromium_arguments())
         try:
-            page = browser.new_page(reduced_motion="reduce")
+            page = browser.new_page(reduced_motion="reduce", java_script_enabled=scripts, permissions=list(permissions))
             page.set_default_timeout(30_000)
             visit = Visit(page, face)
             page.on("console", lambda said: visit.complaints.append(said.text))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = {"meta", "link", "input", "img", "wbr", "circle", "path", "rect"}
+_VOID = {"meta", "link", "input", "img", "wbr", "circle", "path", "rect", "ellipse"}
 
 
 @dataclass
@@ -70,3 +70,14 @@ class Outline(HTMLParser):
 
     def inside(self, outer: Element, tag: str) -> list[Element]:
         return [element for element in self.all(tag) if outer in element.parents]
+
+
+def form_of(element: Element) -> Element:
+    """The form that an element is in."""
+    (form,) = [parent for parent in element.parents if parent.tag == "form"]
+    return form
+
+
+def submits(document: Outline, form: Element) -> list[Element]:
+    """The buttons that send a form, first the one that Enter presses."""
+    return [button for button in document.inside(form, "button") if button["type"] == "submit"]

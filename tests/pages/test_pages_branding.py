@@ -11,34 +11,62 @@ from authserver.pages.assets import load_assets
 from authserver.pages.branding import (
     COLOURS,
     CONTRASTS,
+    FONTS,
     LENGTHS,
     STYLE_SHEET,
+    TINT,
+    TINTED,
     check_branding,
     contrast_faults,
     default_colours,
+    merge,
     style_of,
 )
 from authserver.pages.colours import BLACK, WHITE, Colour, colour, contrast, ink_on, mixed, readable
-from tests.pages.states import BRANDED
+from tests.pages.samples import BRANDED
 
 CSS = STYLE_SHEET.read_text("utf-8")
+SHEETS = {path.name: path.read_text("utf-8") for path in STYLE_SHEET.parent.glob("*.css")}
+MODULES = {path.name: path.read_text("utf-8") for path in STYLE_SHEET.parent.glob("*.js")}
 
 
-def test_the_style_sheet_stays_small():
-    assert len(CSS.encode()) <= 14_000
+def test_the_style_sheets_stay_small():
+    assert sum(len(sheet.encode()) for sheet in SHEETS.values()) <= 20_000
 
 
-def test_the_style_sheet_is_layered_and_loads_nothing():
+@pytest.mark.parametrize("name", SHEETS)
+def test_a_style_sheet_is_layered_and_loads_nothing(name):
+    css = SHEETS[name]
     assert "@layer tokens, base, layout, parts, states;" in CSS
-    assert "@import" not in CSS
-    assert "url(" not in CSS
-    assert not re.search(r"\b(?:margin|padding|border)-(?:left|right)\b|text-align: (?:left|right)", CSS)
+    assert "@import" not in css
+    assert "url(" not in css
+    assert not re.search(r"\b(?:margin|padding|border)-(?:left|right)\b|text-align: (?:left|right)", css)
+    flat = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    while "{" in flat:
+        flat = re.sub(r"\{[^{}]*\}", ";", flat)
+    rules = [rule.strip() for rule in flat.split(";") if rule.strip()]
+    assert all(rule.startswith("@layer ") for rule in rules), "so that a pool's own rules come last"
+
+
+def test_there_are_four_small_modules_without_dangerous_sinks():
+    assert MODULES.keys() == {"passkey.js", "code.js", "password.js", "menu.js"}
+    for name, module in MODULES.items():
+        assert len(module.encode()) < 4000, name
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|Function\(|fetch\(|import", module
+        )
+
+
+def test_the_share_of_a_tint_is_the_one_that_contrasts_are_checked_for():
+    assert f"--tint: color-mix(in srgb, currentColor {TINT:.0%}, var(--pg-color-surface))" in CSS
 
 
 def test_every_token_has_a_default_and_every_default_is_a_token():
     assert default_colours().keys() == COLOURS
-    declared = set(re.findall(r"--pg-([a-z-]+):", CSS)) - {"wait"}
-    assert declared == {*COLOURS, *LENGTHS, "font", "scheme"}
+    declared = set(re.findall(r"--pg-([a-z-]+):", CSS)) - {"wait", "resend"}
+    assert declared == {*COLOURS, *LENGTHS, *FONTS, "scheme"}
+    used = set(re.findall(r"var\(--pg-([a-z-]+)\)", "".join(SHEETS.values())))
+    assert used - {"wait", "resend"} == declared, "a token that nothing uses would promise what it does not keep"
 
 
 def test_browsers_without_light_dark_get_the_light_theme():
@@ -51,6 +79,14 @@ def test_browsers_without_light_dark_get_the_light_theme():
 def test_the_default_colours_can_be_read(ink, ground, ratio, theme):
     colours = default_colours()
     assert contrast(colours[ink][theme], colours[ground][theme]) >= ratio
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("ink", TINTED)
+def test_the_default_colours_can_be_read_on_a_ground_tinted_with_them(ink, theme):
+    colours = default_colours()
+    ground = mixed(colours["color-surface"][theme], colours[ink][theme], TINT)
+    assert contrast(colours[ink][theme], ground) >= 4.5
 
 
 def test_contrast_is_that_of_wcag():
@@ -141,6 +177,46 @@ def test_colours_too_close_to_read_are_reported():
     assert contrast_faults(BRANDED) == ()
 
 
+def test_a_colour_that_is_lost_on_its_own_tint_is_reported():
+    just_enough = Branding(tokens={"color-danger": "light-dark(#d93a30, #ff9b93)"})
+    (fault,) = contrast_faults(just_enough)
+    assert fault.startswith("color-danger on a ground tinted with it has a contrast of 4.0 in the light theme")
+
+
+def test_a_clients_branding_lies_over_the_pools():
+    pool = Branding(
+        tokens={"color-accent": "#7c3aed", "color-on-accent": "#fff", "color-link": "#7c3aed", "radius": "6px"},
+        logo="/pool.svg",
+        logo_dark="/pool-dark.svg",
+        texts={"en": {"sign_in.note": "Pool", "footer.note": "Pool"}, "ko": {"footer.note": "풀"}},
+    )
+    assert merge(pool, None) is pool
+    client = Branding(tokens={"radius": "2px"}, texts={"en": {"sign_in.note": "Client"}, "de": {"footer.note": "x"}})
+    merged = merge(pool, client)
+    assert merged.tokens == {**pool.tokens, "radius": "2px"}
+    assert (merged.logo, merged.logo_dark) == ("/pool.svg", "/pool-dark.svg")
+    assert merged.texts == {
+        "en": {"sign_in.note": "Client", "footer.note": "Pool"},
+        "ko": {"footer.note": "풀"},
+        "de": {"footer.note": "x"},
+    }
+
+
+def test_a_clients_logo_comes_without_the_pools_dark_one():
+    pool = Branding(logo="/pool.svg", logo_dark="/pool-dark.svg")
+    merged = merge(pool, Branding(logo="/client.svg"))
+    assert (merged.logo, merged.logo_dark) == ("/client.svg", None)
+
+
+def test_a_clients_accent_is_not_labelled_in_the_pools_ink():
+    pool = Branding(tokens={"color-accent": "#123456", "color-on-accent": "#fff", "color-link": "#123456"})
+    merged = merge(pool, Branding(tokens={"color-accent": "#ffe600"}))
+    assert merged.tokens == {"color-accent": "#ffe600"}
+    assert contrast_faults(merged) == ()
+    kept = merge(pool, Branding(tokens={"color-accent": "#ffe600", "color-on-accent": "#222"}))
+    assert kept.tokens["color-on-accent"] == "#222"
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
@@ -163,6 +239,9 @@ def test_colours_too_close_to_read_are_reported():
         ("font", "Inter", "url(x)"),
         ("font", "Inter", "a," * 12 + "a"),
         ("font", "Inter", ""),
+        ("font-heading", "Georgia, serif", "Georgia; x: y"),
+        ("button-radius", "32px", "33px"),
+        ("page-width", "60rem", "100rem"),
         ("scheme", "light", "normal"),
         ("scheme", "light dark", "light dark;"),
     ],
@@ -183,7 +262,7 @@ def test_an_unknown_token_is_refused_by_name(name):
 
 @pytest.mark.parametrize("text", ["#123", "light-dark(#abc, hsl(1 2% 3%))", "Inter", "1rem"])
 def test_no_css_of_a_pool_can_close_its_element(text):
-    for name in (*COLOURS, *LENGTHS, "font", "scheme"):
+    for name in (*COLOURS, *LENGTHS, *FONTS, "scheme"):
         try:
             css = style_of(Branding(tokens={name: text}))
         except Invalid:
@@ -207,6 +286,10 @@ def test_a_logo_is_something_a_page_may_load(good, bad):
     with pytest.raises(Invalid) as refused:
         check_branding(Branding(logo=bad))
     assert refused.value.field == "logo"
+    check_branding(Branding(logo_dark=good))
+    with pytest.raises(Invalid) as refused:
+        check_branding(Branding(logo_dark=bad))
+    assert refused.value.field == "logo_dark"
 
 
 @pytest.mark.parametrize(
@@ -243,4 +326,6 @@ def test_assets_are_named_after_what_they_hold(tmp_path):
     (tmp_path / "pages.css").write_text("b{}")
     (changed,) = load_assets(tmp_path).values()
     assert changed.name != asset.name
-    assert {asset.source for asset in load_assets().values()} == {"pages.css", "icon.svg"}
+    assert {asset.source for asset in load_assets().values()} == {*SHEETS, *MODULES, "icon.svg"}
+    (script,) = [asset for asset in load_assets().values() if asset.source == "menu.js"]
+    assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"

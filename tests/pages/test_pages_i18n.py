@@ -13,7 +13,7 @@ from authserver.pages.texts import REPLACEABLE, SLOTS
 from authserver.pages.views import IdentifierStep
 from tests.pages.catalogue import PAGES, extracted, po_files, read, updated
 from tests.pages.outline import Outline
-from tests.pages.states import context
+from tests.pages.samples import context
 
 CATALOGUES = Catalogues()
 
@@ -66,7 +66,7 @@ def test_no_korean_particle_depends_on_what_a_placeholder_holds():
 
 def test_extraction_sees_every_call_of_the_templates():
     calls = 0
-    for template in (PAGES / "templates").glob("*.html"):
+    for template in (PAGES / "templates").rglob("*.html"):
         calls += len(re.findall(r"(?<![\w.])_\(\"", template.read_text("utf-8")))
     found = sum(len([1 for name, _ in m.locations if name.startswith("templates/")]) for m in extracted() if m.id)
     assert calls > 40
@@ -76,14 +76,14 @@ def test_extraction_sees_every_call_of_the_templates():
 
 def test_no_template_holds_words_of_its_own():
     """Text outside of a translation call would stay English for everybody."""
-    for template in (PAGES / "templates").glob("*.html"):
+    for template in (PAGES / "templates").rglob("*.html"):
         text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", template.read_text("utf-8"), flags=re.DOTALL)
         for words in re.findall(r">([^<]*)<", text):
             assert not re.search(r"[A-Za-z]{2,}", words), f"{template.name}: {words!r}"
 
 
 def test_every_replaceable_text_is_used_by_a_page():
-    used = "".join(template.read_text("utf-8") for template in (PAGES / "templates").glob("*.html"))
+    used = "".join(template.read_text("utf-8") for template in (PAGES / "templates").rglob("*.html"))
     for key, text in REPLACEABLE.items():
         assert f'_("{text}"' in used, key
     for key in SLOTS:

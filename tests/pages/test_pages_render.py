@@ -9,18 +9,20 @@ from authserver.model.pools import Branding
 from authserver.pages.render import MAX_SHOWN, initial, shown
 from authserver.pages.texts import ERROR_CODES, error_words
 from authserver.pages.views import (
+    THEME_COOKIE,
     Account,
     ClientMark,
     ConsentStep,
     ErrorPage,
     IdentifierStep,
+    LanguageLink,
     PasswordStep,
     SignedOut,
     SignOutConfirm,
     scope_groups,
 )
-from tests.pages.outline import Outline
-from tests.pages.states import (
+from tests.pages.outline import Outline, form_of, submits
+from tests.pages.samples import (
     ACTION,
     ADA,
     ALL_SCOPES,
@@ -28,12 +30,12 @@ from tests.pages.states import (
     BRANDED,
     CLIENT,
     HOSTILE,
+    NONCE,
     POOL,
     RENDERER,
-    VIEWS,
     context,
-    html,
 )
+from tests.pages.states import VIEWS, html, outline
 
 EVERY_PAGE = [(name, language) for name in VIEWS for language in ("en", "ko")]
 
@@ -45,44 +47,52 @@ def page(view, language="en", **changes) -> Outline:
 @pytest.mark.parametrize(("name", "language"), EVERY_PAGE)
 def test_every_page_is_a_whole_document_with_one_heading(name, language):
     text = html(name, language)
-    document = Outline(text)
+    document = outline(name, language)
     assert text.startswith("<!doctype html>\n")
     assert document.one("html")["lang"] == language
     assert document.one("html")["dir"] == "ltr"
     assert document.one("h1").text.strip()
-    assert document.one("h1").parents[2] is document.one("main")
+    assert document.one("main") in document.one("h1").parents
     assert document.one("title").text.strip()
     ids = [element["id"] for element in document.elements if element.get("id")]
     assert len(ids) == len(set(ids)), "an id stands for one element"
-    assert not document.all("script")
+    for script in document.all("script"):
+        assert (script["type"], script["nonce"], script.text) == ("module", NONCE, "")
+        assert script["src"].removeprefix("/static/") in RENDERER.assets
+    sources = [script["src"] for script in document.all("script")]
+    assert len(sources) == len(set(sources))
     assert not [a for element in document.elements for a in element.attributes if a == "style" or a.startswith("on")]
 
 
 @pytest.mark.parametrize(("name", "language"), EVERY_PAGE)
 def test_every_form_posts_with_its_step_and_token(name, language):
-    document = Outline(html(name, language))
+    document = outline(name, language)
     for form in document.all("form"):
         assert form["method"] == "post"
         hidden = {e["name"]: e["value"] for e in document.inside(form, "input") if e.get("type") == "hidden"}
         assert hidden.keys() >= {"csrf", "step"}
-        buttons = document.inside(form, "button")
-        assert buttons
-        assert {button["type"] for button in buttons} == {"submit"}
-    assert len(document.all("button")) == sum(len(document.inside(f, "button")) for f in document.all("form"))
+        assert [button for button in document.inside(form, "button") if button["type"] == "submit"]
+    for button in document.all("button"):
+        if button["type"] == "submit":
+            assert [parent for parent in button.parents if parent.tag == "form"]
+        else:
+            assert (button["type"], "hidden" in button.attributes) == ("button", True), "it is for scripts to show"
 
 
 @pytest.mark.parametrize(("name", "language"), EVERY_PAGE)
 def test_every_visible_field_has_a_label_and_its_description_exists(name, language):
-    document = Outline(html(name, language))
-    labelled = {label["for"] for label in document.all("label")}
-    for field in document.all("input"):
+    document = outline(name, language)
+    labelled = {label.get("for") for label in document.all("label")}
+    for field in [*document.all("input"), *document.all("select")]:
         out_of_reach = any(parent.get("aria-hidden") for parent in field.parents)
-        if field["type"] != "hidden" and not out_of_reach:
-            assert field["id"] in labelled
+        within = any(parent.tag == "label" for parent in field.parents)
+        if field.get("type") != "hidden" and not out_of_reach:
+            assert within or field["id"] in labelled
         if out_of_reach:
             assert field["tabindex"] == "-1"
-        if described := field.get("aria-describedby"):
-            assert document.id(described)["role"] == "alert"
+        described = [document.id(part) for part in (field.get("aria-describedby") or "").split()]
+        if field.get("aria-invalid"):
+            assert [part for part in described if part.get("role") == "alert"], "its fault is in words"
 
 
 def test_the_title_names_the_page_and_the_pool():
@@ -94,8 +104,7 @@ def test_the_title_names_the_page_and_the_pool():
 def test_the_identifier_step_lets_a_password_manager_fill_both_fields():
     document = page(IdentifierStep())
     username, password = document.id("username"), document.id("password")
-    form = username.parents[-2]
-    assert form.tag == "form"
+    form = form_of(username)
     assert form in password.parents, "both are in the same form"
     assert (username["name"], username["autocomplete"]) == ("username", "username")
     assert (password["name"], password["autocomplete"]) == ("password", "current-password")
@@ -111,14 +120,14 @@ def test_the_identifier_step_lets_a_password_manager_fill_both_fields():
 def test_the_password_step_tells_a_password_manager_whose_password_it_is():
     document = page(PasswordStep(identifier="ada", forgot_password_url="/forgotPassword"))
     password = document.id("password")
-    form = password.parents[-2]
+    form = form_of(password)
     (username,) = [e for e in document.inside(form, "input") if e["name"] == "username"]
     assert (username["value"], username["autocomplete"]) == ("ada", "username")
     assert "readonly" in username.attributes
     assert (password["type"], password["autocomplete"]) == ("password", "current-password")
     assert "value" not in password.attributes
     assert "autofocus" in password.attributes
-    assert document.inside(form, "button")[0]["id"] == "continue"
+    assert submits(document, form)[0]["id"] == "continue"
     assert document.id("forgot-password")["href"] == "/forgotPassword"
     change = document.id("change-identifier")
     assert form not in change.parents, "Enter in the password field must not change the account"
@@ -283,7 +292,7 @@ def test_details_are_folded_away_and_only_there_when_given():
 
 
 def test_without_a_pool_an_error_page_names_nobody():
-    document = page(ErrorPage(code="internal"), pool_name=None, client=None, languages=())
+    document = page(ErrorPage(code="internal"), pool_name=None, client=None, languages=(), theme_cookie="")
     assert not document.all("header")
     assert not document.all("footer")
     assert "Demo" not in document.one("html").text
@@ -375,7 +384,32 @@ def test_a_bad_token_in_the_store_costs_the_branding_and_not_the_page():
 
 
 def test_a_logo_stands_in_for_the_name():
-    document = page(IdentifierStep(), branding=BRANDED, client=None)
-    logo = document.one("img")
-    assert (logo["alt"], logo["referrerpolicy"]) == ("Demo", "no-referrer")
+    light, dark = page(IdentifierStep(), branding=BRANDED, client=None).all("img")
+    assert (light["class"], dark["class"]) == ("on-light", "on-dark")
+    assert light["src"] != dark["src"]
+    for logo in (light, dark):
+        assert (logo["alt"], logo["referrerpolicy"]) == ("Demo", "no-referrer")
+    one = page(IdentifierStep(), branding=replace(BRANDED, logo_dark=None), client=None).one("img")
+    assert one.get("class") is None, "one logo serves both themes"
+    settled = replace(BRANDED, tokens={"scheme": "dark"})
+    assert page(IdentifierStep(), branding=settled, client=None).one("img")["src"] == dark["src"]
     assert not page(IdentifierStep(), client=CLIENT).all("img")
+
+
+def test_the_theme_is_chosen_only_where_the_pool_leaves_it_open():
+    document = page(IdentifierStep())
+    assert document.id("theme")["data-cookie"] == THEME_COOKIE
+    assert document.one("html").get("data-theme") is None
+    assert page(IdentifierStep(), theme="dark").one("html")["data-theme"] == "dark"
+    settled = Branding(tokens={"scheme": "light"})
+    assert not page(IdentifierStep(), theme="dark", branding=settled).has_id("theme")
+    assert page(IdentifierStep(), theme="dark", branding=settled).one("html").get("data-theme") is None
+    assert not page(IdentifierStep(), theme_cookie="").has_id("theme")
+
+
+def test_many_languages_fold_into_a_menu():
+    many = tuple(LanguageLink(tag=tag, name=tag, url=f"?lang={tag}") for tag in ("en", "ko", "de", "fr", "ja"))
+    document = page(IdentifierStep(), languages=many)
+    assert document.one("summary").text.strip() == "en"
+    assert len(document.inside(document.one("details"), "a")) == 5
+    assert not page(IdentifierStep(), languages=many[:4]).all("details")

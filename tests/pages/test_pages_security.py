@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from authserver.errors import Invalid
 from authserver.model.clients import redirect_uri_fault
 from authserver.pages.security import content_security_policy, form_target, html_headers, image_sources
-from authserver.pages.views import ClientMark
-from tests.pages.states import BRANDED, NONCE, SHOP, context
+from authserver.pages.views import Account, AccountFrame, AppsSection, ClientMark, ConsentLine
+from tests.pages.samples import BRANDED, NONCE, SHOP, context
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def directives(policy: str) -> dict[str, str]:
 def test_the_policy_allows_our_style_and_nothing_else():
     assert directives(content_security_policy(NONCE)) == {
         "default-src": "'none'",
-        "script-src": "'none'",
+        "script-src": f"'nonce-{NONCE}'",
         "style-src": f"'self' 'nonce-{NONCE}'",
         "img-src": "'self'",
         "form-action": "'self'",
@@ -105,6 +105,8 @@ def test_the_policy_allows_our_style_and_nothing_else():
         "base-uri": "'none'",
         "object-src": "'none'",
         "connect-src": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
     }
 
 
@@ -141,10 +143,22 @@ def test_a_source_that_is_not_one_is_refused(field, arguments):
 def test_images_come_from_the_logos_of_this_page():
     assert image_sources(context()) == ()
     assert image_sources(context(branding=BRANDED, client=SHOP)) == ("data:",)
-    own = replace(BRANDED, logo="/static/logo.svg")
+    own = replace(BRANDED, logo="/static/logo.svg", logo_dark=None)
     other = ClientMark(name="x", logo_uri="https://cdn.example:8443/a/logo.png")
     assert image_sources(context(branding=own, client=other)) == ("https://cdn.example:8443",)
     assert image_sources(context(client=ClientMark(name="x", logo_uri="http://evil.example/pixel"))) == ()
+
+
+def test_images_of_a_view_are_allowed_with_it_alone():
+    shown = ClientMark(name="x", logo_uri="https://cdn.example/a.png")
+    hostile = ClientMark(name="y", logo_uri="https://cdn.example; script-src *")
+    lines = tuple(ConsentLine(id=c.name, client=c, groups=(), first_at=0) for c in (shown, hostile))
+    frame = AccountFrame(account=Account(name="ada"), section="apps", urls=())
+    view = AppsSection(frame=frame, consents=lines)
+    assert image_sources(context(client=None), view) == ("https://cdn.example",)
+    assert image_sources(context(client=None)) == ()
+    assert "img-src 'self' https://cdn.example;" in html_headers(context(), (), view)["Content-Security-Policy"]
+    assert "img-src 'self';" in html_headers(context())["Content-Security-Policy"]
 
 
 def test_a_page_is_sent_with_every_protection():

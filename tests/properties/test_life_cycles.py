@@ -29,8 +29,6 @@ from authserver.accounts.directory import Users
 from authserver.crypto.secrets import digest
 from authserver.model.grants import RefreshFacts
 from authserver.model.pools import TokenPolicy
-from authserver.model.sessions import Authentication
-from authserver.signin.service import PASSWORD_ACR, PASSWORD_AMR
 from authserver.store.cached import LIFETIME
 from tests.journeys.house import (
     ADA,
@@ -43,6 +41,7 @@ from tests.journeys.house import (
     VERIFIER,
     House,
     Raw,
+    by_password,
     client,
     house,
     pool,
@@ -166,7 +165,7 @@ class LifeCycles(RuleBasedStateMachine):
         before = browser if browser is not None and self.world.visit(browser) else None
         found = self.run(self.at.services.sessions.find(PLACE, browser.secret)) if browser is not None else None
         assert (found is None) == (before is None)
-        proof = Authentication(person.id, int(self.at.time()), PASSWORD_AMR, PASSWORD_ACR)
+        proof = by_password(person.id, int(self.at.time()))
         opened, secret = self.run(self.at.services.sessions.open(PLACE, proof, found))
         return self.world.open_session(person, secret, opened.sid, before)
 
@@ -355,7 +354,10 @@ class LifeCycles(RuleBasedStateMachine):
 
     def enable_or_disable(self, person: Person) -> None:
         opened = self.at.opened
-        users = Users(self.at.stores.directory, opened.passwords, self.at.time, opened.random, opened.revoke_user)
+        stores = self.at.stores
+        users = Users(
+            stores.directory, stores.credentials, opened.passwords, self.at.time, opened.random, opened.revoke_user
+        )
         user = self.run(users.find(PLACE, person.id))
         if person.enabled:
             self.run(users.disable(PLACE, user))

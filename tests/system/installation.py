@@ -67,6 +67,7 @@ class Installation:
     metrics_port: int
     workers: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    host: str = "127.0.0.1"
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     _ours: set[psutil.Process] = field(default_factory=set)
@@ -74,7 +75,7 @@ class Installation:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def settings(self) -> Path:
@@ -261,6 +262,7 @@ def installation(
     pools: Mapping[str, str] | None = None,
     extra: str = "",
     start: bool = True,
+    host: str = "127.0.0.1",
 ) -> Iterator[Installation]:
     """A ready server, or one yet to `start`; whatever happens, nothing of it is left afterwards.
 
@@ -268,13 +270,14 @@ def installation(
         database_url: None for the SQLite file in `data_dir`.
         pools: the texts of pool files by pool; None for both test pools.
         extra: further lines of settings.
+        host: the name of the loopback in its `base_url`; browsers make no passkeys for an IP address.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if database_url is not None:
         extra = f'database_url = "{database_url}"\nsingle_node = true\n{extra}'
     texts = pools if pools is not None else {pool: pool_file(pool) for pool in (POOL, STRICT)}
     port, metrics_port = free_ports(2)
-    at = Installation(folder, port, metrics_port, workers)
+    at = Installation(folder, port, metrics_port, workers, host=host)
     at.write_settings(texts, extra)
     try:
         if start:

@@ -40,9 +40,18 @@ class Installation:
         self.sealer = Sealer(bytes(range(32)), self.random)
         self.key_ring = KeyRing(self.stores.registry, self.sealer, self.clock)
         self.passwords = Passwords(threads=2)
-        self.users = Users(self.stores.directory, self.passwords, self.clock, self.random, self.revoke_user)
+        self.users = Users(
+            self.stores.directory,
+            self.stores.credentials,
+            self.passwords,
+            self.clock,
+            self.random,
+            self.revoke_user,
+        )
         self.clients = Clients(self.stores.registry, self.clock, self.random)
-        self.tools = Tools(self.stores, self.users, self.quick_keys, self.clock, self.random)
+        self.tools = Tools(
+            self.stores, self.users, self.quick_keys, self.clock, self.random, Sealer(bytes(32), self.random)
+        )
 
     async def revoke_user(self, pool: str, user_id: str) -> None:
         now = int(self.clock())

@@ -200,7 +200,7 @@ async def test_a_refused_password_changes_nothing(place: Installation) -> None:
 async def test_a_password_set_by_the_operator_settles_what_was_open(place: Installation) -> None:
     user = await place.users.create(POOL, ADA)
     waiting = replace(user, state="reset_required")
-    await place.stores.directory.update_user(POOL.id, waiting)
+    await place.stores.directory.change_user(POOL.id, user.id, lambda stored: replace(stored, state="reset_required"))
     await place.users.set_password(POOL, waiting, "another-good-password")
     assert (await place.users.find(POOL, "ada")).can_sign_in
 

@@ -19,7 +19,11 @@ from authserver.tomlfile import BadConfig
 from tests.unit.json_schema import problems
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd", "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz"}
+SECRETS = {
+    "SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd",
+    "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz",
+    "HOOK_SECRET": "k" * 12 + "w5Tz8Qm2Rv7x",
+}
 
 Read = Callable[[str], PoolFile]
 
@@ -89,7 +93,6 @@ def test_the_example_has_every_key_that_can_be_given() -> None:
     schema = pool_schema()
     absent = {
         "PoolModel.domain",
-        "PasswordPolicyModel.temporary_days",
         "RegistrationModel.initial_access_token",
         "ClientModel.jwks",
         "ClientModel.jwks_uri",
@@ -431,14 +434,8 @@ def test_a_mistake_is_refused_and_its_twin_is_not(read: Read, name: str) -> None
 
 NOT_YET = {
     "domain": (POOL + 'domain = "login.acme.com"\n', "a domain of the pool's own"),
-    "sign-up": (POOL + "[pool.sign_up]\nenabled = true\n", "self-registration"),
-    "mfa": (POOL + '[pool.mfa]\nmode = "optional"\n', "multi-factor sign-in"),
     "dynamic": (POOL + '[pool.registration]\ndynamic = "open"\n', "dynamic client registration"),
     "linking": (POOL + '[pool.linking]\npolicy = "verified_email"\n', "federated sign-in"),
-    "history": (POOL + "[pool.password_policy]\nhistory = 5\n", "a password history"),
-    "breached": (POOL + '[pool.password_policy]\nbreached = "refuse"\n', "the check against known breaches"),
-    "temporary": (POOL + "[pool.password_policy]\ntemporary_days = 7\n", "temporary passwords"),
-    "devices": (POOL + "[pool.session]\nremember_device_days = 30\n", "remembered devices"),
     "providers": (POOL + '[[identity_providers]]\nname = "Google"\ntype = "google"\n', "federated sign-in"),
     "client's providers": (POOL + WEB + 'identity_providers = ["Pool", "Google"]\n', "federated sign-in"),
     "jwks": (POOL + WEB + 'jwks_uri = "https://app.example/jwks"\n', "clients with keys of their own"),
@@ -451,6 +448,136 @@ def test_a_feature_of_later_versions_is_refused_rather_than_ignored(read: Read, 
     (sentence,) = refusal(read, text)
     assert f"asks for {feature}, which this version does not have yet" in sentence
     assert f"in pool.toml line {text.count(chr(10)) if name != 'providers' else 3} " in sentence
+
+
+FAULTY_POLICIES = {
+    "nothing to set up": ('[pool.mfa]\nmode = "required"\n', "mfa.mode", "names no factor that could be set up"),
+    "backup codes alone": (
+        '[pool.mfa]\nmode = "optional"\nfactors = ["backup_codes"]\n',
+        "mfa.mode",
+        "names no factor that could be set up",
+    ),
+    "one mailbox twice": (
+        '[pool.mfa]\nmode = "required"\nfactors = ["totp"]\nfirst_factors = ["password", "email_code"]\n',
+        "mfa.first_factors",
+        "must not begin with a sent code",
+    ),
+    "passkeys alone": ('[pool.mfa]\nfirst_factors = ["passkey"]\n', "mfa.first_factors", "names passkey alone"),
+    "a factor twice": ('[pool.mfa]\nfactors = ["totp", "totp"]\n', "mfa.factors", "names something twice"),
+    "an unknown attribute": (
+        '[pool.sign_up]\nrequired_attributes = ["custom:badge"]\n',
+        "sign_up.required_attributes",
+        "is not defined in [[pool.attributes]]",
+    ),
+    "domains of unproven addresses": (
+        '[pool.sign_up]\nenabled = true\nverify = []\nallowed_domains = ["acme.com"]\n',
+        "sign_up.verify",
+        "must name email",
+    ),
+    "addresses that nobody proves as names": (
+        'sign_in_with = ["email"]\n[pool.sign_up]\nenabled = true\nverify = []\n',
+        "sign_up.verify",
+        "must name an address of sign_in_with",
+    ),
+    "codes to addresses that nobody proves": (
+        '[pool.mfa]\nfirst_factors = ["email_code"]\n[pool.sign_up]\nenabled = true\nverify = []\n',
+        "sign_up.verify",
+        "there is no password",
+    ),
+    "codes to the other address": (
+        '[pool.mfa]\nfirst_factors = ["passkey", "sms_code"]\n[pool.sign_up]\nenabled = true\n',
+        "sign_up.verify",
+        "there is no password",
+    ),
+    "a trigger to nowhere": (
+        '[[pool.triggers]]\npoint = "pre_sign_up"\n',
+        "triggers.point",
+        "needs either url or callable",
+    ),
+    "an unsigned trigger": (
+        '[[pool.triggers]]\npoint = "pre_sign_up"\nurl = "https://hook.example/"\n',
+        "triggers.url",
+        "needs a secret",
+    ),
+    "a short secret": (
+        '[[pool.triggers]]\npoint = "pre_sign_up"\nurl = "https://hook.example/"\nsecret = "short"\n',
+        "triggers.secret",
+        "at least 24 characters",
+    ),
+    "a secret for a function": (
+        '[[pool.triggers]]\npoint = "pre_sign_up"\ncallable = "acme.auth:check"\nsecret = "0123456789012345678901234"\n',
+        "triggers.secret",
+        "signs the calls of a url",
+    ),
+    "a version of another point": (
+        '[[pool.triggers]]\npoint = "pre_sign_up"\ncallable = "acme.auth:check"\nversion = "V2_0"\n',
+        "triggers.version",
+        "is for pre_token_generation",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY_POLICIES)
+def test_policies_that_cannot_work_together_are_refused(read: Read, name: str) -> None:
+    text, key, says = FAULTY_POLICIES[name]
+    sentences = refusal(read, POOL + text)
+    assert any(f"`pool.{key}`" in sentence and says in sentence for sentence in sentences), sentences
+
+
+SOUND_POLICIES = {
+    "addresses as names": 'sign_in_with = ["email"]\n[pool.sign_up]\nenabled = true\n',
+    "a username beside them": "[pool.sign_up]\nenabled = true\nverify = []\n",
+    "a code to the address that is proven": (
+        '[pool.mfa]\nfirst_factors = ["passkey", "email_code"]\n[pool.sign_up]\nenabled = true\n'
+    ),
+    "nobody registers": 'sign_in_with = ["email"]\n[pool.sign_up]\nverify = []\n',
+    "a mailbox first where factors are optional": (
+        '[pool.mfa]\nmode = "optional"\nfactors = ["totp"]\nfirst_factors = ["email_code"]\n'
+    ),
+    "a passkey with a way to begin": '[pool.mfa]\nfirst_factors = ["passkey", "password"]\n',
+}
+
+
+@pytest.mark.parametrize("name", SOUND_POLICIES)
+def test_policies_that_can_work_together_are_taken(read: Read, name: str) -> None:
+    read(POOL + SOUND_POLICIES[name])
+
+
+def test_policies_become_values(read: Read) -> None:
+    pool = read(
+        POOL
+        + """
+[pool.sign_up]
+enabled = true
+allowed_domains = ["acme.com"]
+[pool.password_policy]
+history = 3
+breached = "warn"
+[pool.mfa]
+mode = "required"
+factors = ["totp", "backup_codes"]
+[pool.session]
+remember_device_days = 30
+[pool.account]
+deletable = false
+[pool.risk]
+new_device = "require_factor"
+[[pool.triggers]]
+point = "pre_token_generation"
+callable = "acme.auth:claims"
+version = "V2_0"
+"""
+    ).pool
+    assert pool.sign_up.enabled
+    assert pool.sign_up.allowed_domains == ("acme.com",)
+    assert (pool.password_policy.history, pool.password_policy.breached) == (3, "warn")
+    assert (pool.mfa.mode, pool.mfa.factors) == ("required", ("totp", "backup_codes"))
+    assert pool.session.remember_device_days == 30
+    assert pool.account.delete_days is None
+    assert pool.risk.new_device == "require_factor"
+    trigger = pool.trigger("pre_token_generation")
+    assert trigger is not None
+    assert (trigger.callable, trigger.version, trigger.timeout) == ("acme.auth:claims", "V2_0", 5.0)
 
 
 def test_what_asks_for_nothing_is_accepted(read: Read) -> None:
@@ -498,7 +625,7 @@ def test_the_schema_accepts_the_example_files(name: str) -> None:
         POOL + "[pool.tokens]\naccess_ttl = 86401\n",
         POOL + '[pool.tokens]\naccess_ttl = "5 minutes"\n',
         POOL + WEB + 'grant_types = ["password"]\n',
-        POOL + "[pool.sign_up]\nenabled = true\n",
+        POOL + '[pool.sign_up]\nenabled = "yes"\n',
         POOL + '[[identity_providers]]\nname = "x"\n',
         POOL + WEB.replace('"q8YtC2vXn4kLw0Zs7uBd"', "{ environment = 'X' }"),
     ],

@@ -229,11 +229,16 @@ GOOD_AND_BAD = [
     ("redis_url", '"rediss://:pw-7@cache:6379/1"', '"http://:pw-7@cache"', "must begin with"),
     ("redis_url", '"redis+sentinel://:pw-7@a:1,b:2/main"', '"redis://"', "names no host"),
     ("mail.url", '"smtps://u:pw-7@mail"', '"mailto:pw-7@mail"', "must begin with"),
-    ("sms.url", '"https://u:pw-7@sms.example/hook"', '"twilio-pw-7"', "gateway that this version does not know"),
+    ("sms.url", '"https://u:pw-7@sms.example/hook"', '"twilo://x:pw-7@"', "must begin with"),
     ("master_key", f'"{HEX}"', f'"{HEX[:-2]}"', "must be 32 random bytes"),
     ("master_key", f'"{HEX}"', '"' + "00" * 32 + '"', "is not random"),
     ("data_dir", '"here"', '""', "must be a path"),
     ("pool_files", '["a.toml"]', '"a.toml"', "must be a list of paths"),
+    ("protection.breached_file", '"breached.bin"', "5", "must be a path"),
+    ("protection.geoip_file", '"city.mmdb"', "true", "must be a path"),
+    ("audit.keep_days", "30", "0", "greater than or equal to 1"),
+    ("audit.webhook_url", '"https://siem.example/feed"', '"ftp://siem.example"', "must begin with"),
+    ("audit.webhook_secret", '"a-secret-of-24-characters"', '"pw-7"', "at least 24 characters"),
 ]
 
 
@@ -438,7 +443,8 @@ def test_the_example_has_every_key_and_loads_with_its_marks_removed(tmp_path: Pa
     settings = load_settings(environ={}, folder=tmp_path)
     defaults = load_settings(environ={}, folder=tmp_path / "none")
     given = ("database_url", "redis_url", "mail_url", "sms_url", "master_key", "config_file", "places", "plain_secrets")
-    same = replace(settings, **{name: getattr(defaults, name) for name in (*given, "data_dir")})
+    files = ("data_dir", "breached_file", "geoip_file", "audit_webhook_url", "audit_webhook_secret")
+    same = replace(settings, **{name: getattr(defaults, name) for name in (*given, *files)})
     assert same == replace(defaults)
 
 

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from authserver.effects import SystemRandom
-from authserver.errors import Conflict, Invalid, SignInGone
+from authserver.errors import Conflict, SignInGone
 from authserver.events import ignore
 from authserver.model.clients import Client
 from authserver.model.pools import Pool, SessionPolicy
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session
 from authserver.model.users import User
-from authserver.signin.passwords import Origin, PasswordFactor, sign_in_name
+from authserver.signin.keeping import Keeping
+from authserver.signin.origin import Origin
+from authserver.signin.passwords import sign_in_name
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
+from authserver.signin.situations import Situations
 from authserver.signin.steps import EnterPassword, Identify
 from authserver.store import Stores
 from authserver.store.memory import memory_stores
@@ -40,15 +43,16 @@ class Machine:
         self.stores: Stores = memory_stores(clock)
         random = SystemRandom()
         self.sessions = BrowserSessions(self.stores.sessions, Revocations(self.stores.grants, clock), clock, random)
-        factor: Any = PasswordFactor(self.stores.directory, self.stores.counters, None, clock, ignore)  # type: ignore[arg-type]  # no password is tried here
+        stores = self.stores
         self.sign_ins = SignIns(
-            registry=self.stores.registry,
-            directory=self.stores.directory,
-            grants=self.stores.grants,
-            store=self.stores.sessions,
-            one_time=self.stores.one_time,
+            directory=stores.directory,
+            grants=stores.grants,
+            one_time=stores.one_time,
+            keeping=Keeping(stores.sessions),
+            situations=Situations(
+                stores.registry, stores.directory, stores.credentials, stores.grants, stores.one_time, clock
+            ),
             sessions=self.sessions,
-            password_factor=factor,
             clock=clock,
             random=random,
             emit=ignore,
@@ -161,15 +165,6 @@ async def test_a_sign_in_is_another_browsers_secret(at: Machine, browser: str | 
     with pytest.raises(SignInGone) as gone:
         await at.sign_ins.look(POOL, situation.sign_in.id, browser, None)
     assert (gone.value.reason, gone.value.restart) == ("foreign", "a=b")
-
-
-async def test_nothing_is_no_password_and_nobody_has_none(at: Machine) -> None:
-    situation = await at.sign_ins.start(POOL, REQUEST, "browser", None)
-    origin = Origin("192.0.2.1")
-    for password, field in (("", "password"), ("x", "username")):
-        with pytest.raises(Invalid) as invalid:
-            await at.sign_ins.enter_password(POOL, situation.sign_in, password, origin, None)
-        assert invalid.value.field == field
 
 
 @pytest.mark.parametrize(

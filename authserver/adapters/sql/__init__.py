@@ -1,4 +1,4 @@
-"""Registry, Directory and Grants over SQL: SQLite for one machine, PostgreSQL for several, from the same Core statements.
+"""Registry, Directory, Credentials, Journal and Grants over SQL: SQLite for one machine, PostgreSQL for several, from the same Core statements.
 
 This package owns the schema and its migrations, the row mappers, and how each database is connected to: one writer
 thread with group commit for SQLite, asyncpg for PostgreSQL. It knows the values of `authserver.model` and the protocols

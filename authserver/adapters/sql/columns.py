@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from authserver.store.search import MAX_BYTES
+
 ID_LENGTH = 64
 """Pool ids (at most 55 characters), UUIDs, key ids, and digests and tokens of 256 bits in base64url (43 characters)."""
 NAME_LENGTH = 255
 """Client ids, group names and token ids (`<grant id>.<random>`)."""
 FOLDED_LENGTH = 512
 """Folded sign-in names: folding can lengthen a name."""
+HANDLE_LENGTH = 1400
+"""Credential ids of passkeys: 1023 bytes (WebAuthn 5.1.3) in base64url."""
 
 
 def _bounded(length: int) -> sa.String:
@@ -21,9 +25,9 @@ def key(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.C
     return sa.Column(name, _bounded(ID_LENGTH), primary_key=primary_key, nullable=nullable)
 
 
-def long_key(name: str, *, primary_key: bool = False) -> sa.Column[str]:
+def long_key(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[str]:
     """A name that people or other systems choose."""
-    return sa.Column(name, _bounded(NAME_LENGTH), primary_key=primary_key, nullable=False)
+    return sa.Column(name, _bounded(NAME_LENGTH), primary_key=primary_key, nullable=nullable)
 
 
 def folded(name: str, *, nullable: bool = True) -> sa.Column[str]:
@@ -31,9 +35,24 @@ def folded(name: str, *, nullable: bool = True) -> sa.Column[str]:
     return sa.Column(name, _bounded(FOLDED_LENGTH), nullable=nullable)
 
 
+def handle(name: str) -> sa.Column[str]:
+    """A passkey's credential id."""
+    return sa.Column(name, _bounded(HANDLE_LENGTH), nullable=True)
+
+
+def words(name: str) -> sa.Column[str]:
+    """The words a user is found by, each after a space."""
+    return sa.Column(name, _bounded(MAX_BYTES), nullable=True)
+
+
 def text(name: str, *, nullable: bool = False) -> sa.Column[str]:
     """Text that is stored and not looked up; lists and documents as JSON."""
     return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+def binary(name: str, *, nullable: bool = False) -> sa.Column[bytes]:
+    """Bytes: what is sealed."""
+    return sa.Column(name, sa.LargeBinary(), nullable=nullable)
 
 
 def flag(name: str) -> sa.Column[bool]:
@@ -41,9 +60,9 @@ def flag(name: str) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean(), nullable=False)
 
 
-def number(name: str, *, nullable: bool = False) -> sa.Column[int]:
+def number(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[int]:
     """A number, or a time in whole seconds."""
-    return sa.Column(name, sa.BigInteger(), nullable=nullable)
+    return sa.Column(name, sa.BigInteger(), primary_key=primary_key, autoincrement=False, nullable=nullable)
 
 
 def of_pool() -> sa.Column[str]:

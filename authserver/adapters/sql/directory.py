@@ -1,8 +1,8 @@
 """The Directory role over SQL."""
 
-import contextlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,30 +15,48 @@ from authserver.adapters.sql.directory_rows import (
     password_values,
     user_values,
     users_of,
+    word_values,
 )
-from authserver.adapters.sql.prefix import starts_with
+from authserver.adapters.sql.directory_search import count_of, page_of
+from authserver.adapters.sql.documents import Values
 from authserver.adapters.sql.tables import (
     group_memberships,
-    known_devices,
     password_credentials,
     password_failures,
+    user_words,
     users,
 )
 from authserver.adapters.sql.upsert import insert, parameters
 from authserver.errors import NotFound
-from authserver.model.users import PasswordCredential, User, fold
+from authserver.model.users import PasswordCredential, User, UserFilter, fold
+from authserver.store.protocols import EVERYBODY
 
-_MAX_DEVICES = 20
 _UNKNOWN_COUNTERS = 64
 
 _POOL = sa.bindparam("pool", type_=users.c.pool.type)
 _USER = sa.bindparam("user_id", type_=users.c.id.type)
 _NAME = sa.bindparam("name", type_=users.c.username_folded.type)
 _PAGE = sa.bindparam("page", type_=sa.Integer())
-_DEVICE = sa.bindparam("device", type_=known_devices.c.device.type)
 
 _IS_USER = sa.and_(users.c.pool == _POOL, users.c.id == _USER)
 _BY_ID = sa.select(*GROUPED_USER).select_from(WITH_GROUPS).where(_IS_USER)
+_FOUND_BY = (users.c.pool, users.c.username_folded, users.c.words)
+# Held against other changes, but not against what comes to refer to the user (FOR NO KEY UPDATE on PostgreSQL).
+_LOCK_USER = sa.select(*_FOUND_BY).where(_IS_USER).with_for_update(key_share=True)
+_DUE_FIRST = (
+    sa.select(users.c.pool, users.c.id, users.c.delete_after)
+    .where(users.c.delete_after <= sa.bindparam("now", type_=sa.BigInteger()))
+    .order_by(users.c.delete_after, users.c.id)
+    .limit(_PAGE)
+    .subquery()
+)
+_DUE = (
+    sa.select(*GROUPED_USER)
+    .select_from(
+        WITH_GROUPS.join(_DUE_FIRST, sa.and_(_DUE_FIRST.c.pool == users.c.pool, _DUE_FIRST.c.id == users.c.id))
+    )
+    .order_by(users.c.delete_after, users.c.id)
+)
 _EXISTING = sa.select(_POOL, _USER).where(sa.exists().where(_IS_USER))
 
 # In the order in which one kind of name wins over the next.
@@ -52,37 +70,33 @@ _NAMES: dict[str, sa.ColumnElement[bool]] = {
 _ADD_USER = sa.insert(users)
 # Core keeps a column's name for the new value.
 _REPLACE_USER = sa.update(users).where(users.c.pool == sa.bindparam("of_pool"), users.c.id == sa.bindparam("of_user"))
-_DELETE_USER = sa.delete(users).where(_IS_USER)
+_DELETE_USER = sa.delete(users).where(_IS_USER).returning(*_FOUND_BY)
+_ADD_WORDS = sa.insert(user_words)
+_DROP_WORD = sa.delete(user_words).where(
+    *(
+        user_words.c[name] == sa.bindparam(name, type_=user_words.c[name].type)
+        for name in ("pool", "word", "username_folded")
+    )
+)
 _ADD_GROUPS = sa.insert(group_memberships)
 _LEAVE_GROUPS = sa.delete(group_memberships).where(
     group_memberships.c.pool == _POOL, group_memberships.c.user_id == _USER
 )
 
 _IS_PASSWORD = sa.and_(password_credentials.c.pool == _POOL, password_credentials.c.user_id == _USER)
-_PASSWORD = sa.select(password_credentials.c.hash, password_credentials.c.set_at).where(_IS_PASSWORD)
+_PASSWORD = sa.select(
+    password_credentials.c.hash, password_credentials.c.set_at, password_credentials.c.expires_at
+).where(_IS_PASSWORD)
 _ADD_PASSWORD = sa.insert(password_credentials)
 _REPLACE_PASSWORD = (
     sa.update(password_credentials)
     .where(_IS_PASSWORD, password_credentials.c.hash == sa.bindparam("replaces", type_=sa.Text()))
-    .values(parameters(password_credentials, ["hash", "set_at"]))
+    .values(parameters(password_credentials, ["hash", "set_at", "expires_at"]))
 )
 
 _IS_COUNTER = sa.and_(password_failures.c.pool == _POOL, password_failures.c.user_id == _USER)
 _FAILURES = sa.select(password_failures.c.failures).where(_IS_COUNTER)
 _CLEAR_FAILURES = sa.delete(password_failures).where(_IS_COUNTER)
-
-_IS_DEVICE = sa.and_(known_devices.c.pool == _POOL, known_devices.c.user_id == _USER)
-_KNOWS_DEVICE = sa.select(known_devices.c.device).where(_IS_DEVICE, known_devices.c.device == _DEVICE)
-_FORGET_DEVICES = sa.delete(known_devices).where(_IS_DEVICE)
-_FORGET_OLD_DEVICES = sa.delete(known_devices).where(
-    _IS_DEVICE,
-    known_devices.c.device.not_in(
-        sa.select(known_devices.c.device)
-        .where(_IS_DEVICE)
-        .order_by(known_devices.c.last_seen.desc(), (known_devices.c.device == _DEVICE).desc())
-        .limit(_MAX_DEVICES)
-    ),
-)
 
 
 class SqlDirectory:
@@ -94,11 +108,11 @@ class SqlDirectory:
 
         put_password = insert(database.dialect, password_credentials)
         self._put_password = put_password.from_select(
-            ["pool", "user_id", "hash", "set_at"],
-            _EXISTING.add_columns(*parameters(password_credentials, ["hash", "set_at"]).values()),
+            ["pool", "user_id", "hash", "set_at", "expires_at"],
+            _EXISTING.add_columns(*parameters(password_credentials, ["hash", "set_at", "expires_at"]).values()),
         ).on_conflict_do_update(
             index_elements=["pool", "user_id"],
-            set_={"hash": put_password.excluded.hash, "set_at": put_password.excluded.set_at},
+            set_={name: put_password.excluded[name] for name in ("hash", "set_at", "expires_at")},
         )
 
         existing = sa.select(users.c.id).where(_IS_USER).scalar_subquery()
@@ -116,20 +130,15 @@ class SqlDirectory:
             .returning(password_failures.c.user_id, password_failures.c.failures)
         )
 
-        remember = insert(database.dialect, known_devices)
-        self._remember_device = remember.from_select(
-            ["pool", "user_id", "device", "last_seen"],
-            _EXISTING.add_columns(*parameters(known_devices, ["device", "last_seen"]).values()),
-        ).on_conflict_do_update(
-            index_elements=["pool", "user_id", "device"], set_={"last_seen": remember.excluded.last_seen}
-        )
-
     async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
         row = user_values(pool, user)
+        words = _words(row)
         memberships = _memberships(pool, user)
 
         def create(connection: sa.Connection) -> None:
             connection.execute(_ADD_USER, row)
+            if words:
+                connection.execute(_ADD_WORDS, words)
             if memberships:
                 connection.execute(_ADD_GROUPS, memberships)
             if password is not None:
@@ -154,27 +163,51 @@ class SqlDirectory:
         return found[0] if len(found) == 1 else None
 
     async def users(
-        self, pool: str, *, limit: int = 50, after: str | None = None, search: str | None = None
+        self, pool: str, wanted: UserFilter = EVERYBODY, *, limit: int = 50, after: str | None = None
     ) -> list[User]:
-        statement = _page(fold(after) if after is not None else None, fold(search) if search else "")
-        page = {"pool": pool, "page": limit}
-        return await self._database.read(lambda connection: users_of(connection.execute(statement, page)), [])
+        return await self._database.read(lambda connection: page_of(connection, pool, wanted, limit, after), [])
 
-    async def update_user(self, pool: str, user: User) -> None:
-        row = user_values(pool, user)
-        memberships = _memberships(pool, user)
+    async def count_users(self, pool: str, wanted: UserFilter = EVERYBODY, *, at_most: int = 10_000) -> int:
+        return await self._database.read(lambda connection: count_of(connection, pool, wanted, at_most), 0)
 
-        def update(connection: sa.Connection) -> None:
-            if not connection.execute(_REPLACE_USER, {**row, "of_pool": pool, "of_user": user.id}).rowcount:
-                raise NotFound(detail=f"no user {user.id}")
-            connection.execute(_LEAVE_GROUPS, {"pool": pool, "user_id": user.id})
-            if memberships:
-                connection.execute(_ADD_GROUPS, memberships)
+    async def change_user(self, pool: str, user_id: str, change: Callable[[User], User]) -> User:
+        key = {"pool": pool, "user_id": user_id}
 
-        await self._database.write(update)
+        def run(connection: sa.Connection) -> User:
+            # First the lock, then the look: a statement that waits for a lock sees other tables as they were before.
+            before = connection.execute(_LOCK_USER, key).one_or_none()
+            found = users_of(connection.execute(_BY_ID, key))
+            if before is None or not found:
+                raise NotFound(detail=f"no user {user_id}")
+            (user,) = found
+            changed = replace(change(user), id=user.id, pool=user.pool, created_at=user.created_at)
+            if changed != user:
+                row = user_values(pool, changed)
+                connection.execute(_REPLACE_USER, {**row, "of_pool": pool, "of_user": user_id})
+                if (row["username_folded"], row["words"]) != (before.username_folded, before.words):
+                    _drop_words(connection, *before)
+                    if words := _words(row):
+                        connection.execute(_ADD_WORDS, words)
+            if (changed.groups, changed.username) != (user.groups, user.username):
+                connection.execute(_LEAVE_GROUPS, key)
+                if memberships := _memberships(pool, changed):
+                    connection.execute(_ADD_GROUPS, memberships)
+            return changed
+
+        return await self._database.write(run)
+
+    async def due_for_deletion(self, now: int, limit: int = 100) -> list[User]:
+        due = {"now": now, "page": limit}
+        return await self._database.read(lambda connection: users_of(connection.execute(_DUE, due)), [])
 
     async def delete_user(self, pool: str, user_id: str) -> bool:
-        return await self._database.change((_DELETE_USER, {"pool": pool, "user_id": user_id})) > 0
+        def delete(connection: sa.Connection) -> bool:
+            gone = connection.execute(_DELETE_USER, {"pool": pool, "user_id": user_id}).one_or_none()
+            if gone is not None:
+                _drop_words(connection, *gone)
+            return gone is not None
+
+        return await self._database.write(delete)
 
     async def password(self, pool: str, user_id: str) -> PasswordCredential | None:
         rows = await self._database.fetch(_PASSWORD, {"pool": pool, "user_id": user_id})
@@ -209,21 +242,19 @@ class SqlDirectory:
     async def clear_password_failures(self, pool: str, user_id: str) -> None:
         await self._database.change((_CLEAR_FAILURES, {"pool": pool, "user_id": user_id}))
 
-    async def knows_device(self, pool: str, user_id: str, device: str) -> bool:
-        return bool(await self._database.fetch(_KNOWS_DEVICE, {"pool": pool, "user_id": user_id, "device": device}))
 
-    async def forget_devices(self, pool: str, user_id: str) -> None:
-        await self._database.change((_FORGET_DEVICES, {"pool": pool, "user_id": user_id}))
+def _words(user: Values) -> list[Values]:
+    return word_values(*(str(user[column.name]) for column in _FOUND_BY))
 
-    async def remember_device(self, pool: str, user_id: str, device: str, now: int) -> None:
-        seen = {"pool": pool, "user_id": user_id, "device": device, "last_seen": now}
-        # NotFound: the user was deleted between the look and the insert.
-        with contextlib.suppress(NotFound):
-            await self._database.change((self._remember_device, seen), (_FORGET_OLD_DEVICES, seen))
+
+def _drop_words(connection: sa.Connection, pool: str, username_folded: str, words: str | None) -> None:
+    if dropped := word_values(pool, username_folded, words):
+        connection.execute(_DROP_WORD, dropped)
 
 
 def _memberships(pool: str, user: User) -> list[dict[str, str]]:
-    return [{"pool": pool, "user_id": user.id, "group_name": group} for group in dict.fromkeys(user.groups)]
+    member = {"pool": pool, "user_id": user.id, "username_folded": fold(user.username)}
+    return [{**member, "group_name": group} for group in dict.fromkeys(user.groups)]
 
 
 def _finding(kinds: Sequence[str]) -> sa.Select[Any]:
@@ -247,21 +278,4 @@ def _finding(kinds: Sequence[str]) -> sa.Select[Any]:
         .select_from(WITH_GROUPS.join(candidates, candidates.c.id == users.c.id))
         .where(users.c.pool == _POOL)
         .order_by(candidates.c.rank, users.c.id)
-    )
-
-
-def _page(after: str | None, prefix: str) -> sa.Select[Any]:
-    """A page of users by folded username. Two searches, each along its own index, instead of an OR along none."""
-    name = users.c.username_folded
-    rest = [users.c.pool == _POOL] + ([name > after] if after is not None else [])
-    pages = [
-        sa.select(users.c.id, name).where(*rest, *starts_with(column, prefix)).order_by(name).limit(_PAGE).subquery()
-        for column in ((name, users.c.email_folded) if prefix else (name,))
-    ]
-    found = sa.union(*(sa.select(page) for page in pages)).order_by(name.name).limit(_PAGE).subquery()
-    return (
-        sa.select(*GROUPED_USER)
-        .select_from(WITH_GROUPS.join(found, found.c.id == users.c.id))
-        .where(users.c.pool == _POOL)
-        .order_by(name, users.c.id)
     )

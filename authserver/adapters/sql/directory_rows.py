@@ -8,7 +8,9 @@ import sqlalchemy as sa
 from authserver.adapters.sql.columns import FOLDED_LENGTH
 from authserver.adapters.sql.documents import Row, Values, from_json, to_json
 from authserver.adapters.sql.tables import group_memberships, pool_groups, users
+from authserver.adapters.sql.word_signature import signature_of
 from authserver.model.users import PasswordCredential, User, fold
+from authserver.store.search import user_words
 
 _USER_COLUMNS = (
     users.c.pool,
@@ -22,6 +24,8 @@ _USER_COLUMNS = (
     users.c.state,
     users.c.created_at,
     users.c.updated_at,
+    users.c.accepted_terms_at,
+    users.c.delete_after,
 )
 _ID_AT = 1
 
@@ -48,6 +52,11 @@ def _folded(name: object) -> str | None:
     return (fold(name) or None) if isinstance(name, str) else None
 
 
+def words_text(words: Iterable[str]) -> str:
+    """Words as one text in which each begins after a space, so that ` ada` is in it if one begins with `ada`."""
+    return " ".join(("", *words))
+
+
 def user_values(pool: str, user: User) -> Values:
     preferred = _folded(user.attributes.get("preferred_username"))
     return {
@@ -67,7 +76,21 @@ def user_values(pool: str, user: User) -> Values:
         "state": user.state,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
+        "accepted_terms_at": user.accepted_terms_at,
+        "delete_after": user.delete_after,
+        "words": words_text(user_words(user)),
     }
+
+
+def word_values(pool: str, username_folded: str, words: str | None) -> list[Values]:
+    """The rows of `user_words` for the words of a user. The order of usernames itself finds those that begin with a word."""
+    all_words = (words or "").split()
+    signature = signature_of(all_words)
+    return [
+        {"pool": pool, "word": word, "username_folded": username_folded, "signature": signature}
+        for word in all_words
+        if not username_folded.startswith(word)
+    ]
 
 
 def user_of(row: Row, groups: tuple[str, ...]) -> User:
@@ -83,6 +106,8 @@ def user_of(row: Row, groups: tuple[str, ...]) -> User:
         state,
         created_at,
         updated_at,
+        accepted_terms_at,
+        delete_after,
     ) = row
     return User(
         id=user_id,
@@ -97,6 +122,8 @@ def user_of(row: Row, groups: tuple[str, ...]) -> User:
         state=state,
         created_at=created_at,
         updated_at=updated_at,
+        accepted_terms_at=accepted_terms_at,
+        delete_after=delete_after,
     )
 
 
@@ -112,4 +139,10 @@ def users_of(rows: Iterable[Row]) -> list[User]:
 
 
 def password_values(pool: str, credential: PasswordCredential) -> Values:
-    return {"pool": pool, "user_id": credential.user_id, "hash": credential.hash, "set_at": credential.set_at}
+    return {
+        "pool": pool,
+        "user_id": credential.user_id,
+        "hash": credential.hash,
+        "set_at": credential.set_at,
+        "expires_at": credential.expires_at,
+    }

@@ -39,6 +39,10 @@ def texts(document: str) -> tuple[str, ...]:
 
 
 def record(kind: type[_T], document: Mapping[str, Any], **replaced: object) -> _T:
-    """A stored dataclass, with some fields given instead of read."""
-    known = {field.name: document[field.name] for field in fields(kind) if field.name in document}  # type: ignore[arg-type]  # a dataclass
+    """A stored dataclass, its lists as tuples, with some fields given instead of read."""
+    known = {
+        field.name: tuple(value) if isinstance(value := document[field.name], list) else value
+        for field in fields(kind)  # type: ignore[arg-type]  # a dataclass
+        if field.name in document
+    }
     return kind(**{**known, **replaced})

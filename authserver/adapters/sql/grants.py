@@ -88,6 +88,21 @@ _IS_CONSENT = sa.and_(
 )
 _CONSENT = sa.select(consents).where(_IS_CONSENT)
 _DELETE_CONSENT = sa.delete(consents).where(_IS_CONSENT)
+_CONSENTS = (
+    sa.select(consents)
+    .where(consents.c.pool == _POOL, consents.c.user_id == sa.bindparam("user_id", type_=consents.c.user_id.type))
+    .order_by(consents.c.client_id)
+)
+_GRANTS_OF_USER = (
+    sa.select(*_GRANT_COLUMNS)
+    .where(
+        grants.c.pool == _POOL,
+        grants.c.user_id == sa.bindparam("user_id", type_=grants.c.user_id.type),
+        grants.c.revoked_at.is_(None),
+    )
+    .order_by(grants.c.created_at.desc(), grants.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer()))
+)
 
 
 class SqlGrants:
@@ -171,6 +186,14 @@ class SqlGrants:
         return await self._database.read(
             lambda connection: [revocation_of(row) for row in connection.execute(_REVOCATIONS, {"since": since})], []
         )
+
+    async def grants_of_user(self, pool: str, user_id: str, limit: int = 500) -> list[Grant]:
+        rows = await self._database.fetch(_GRANTS_OF_USER, {"pool": pool, "user_id": user_id, "most": limit})
+        return [grant_of(row) for row in rows]
+
+    async def consents(self, pool: str, user_id: str) -> list[Consent]:
+        rows = await self._database.fetch(_CONSENTS, {"pool": pool, "user_id": user_id})
+        return [consent_of(row) for row in rows]
 
     async def consent(self, pool: str, user_id: str, client_id: str) -> Consent | None:
         rows = await self._database.fetch(_CONSENT, {"pool": pool, "user_id": user_id, "client_id": client_id})

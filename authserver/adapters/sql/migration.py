@@ -15,7 +15,7 @@ from authserver.adapters.sql.tables import METADATA, registry_version
 from authserver.adapters.sql.url import postgres_dsn, sqlite_path
 from authserver.errors import Invalid
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/versions`."""
 
 Outcome = Literal["created", "upgraded", "current", "newer"]

@@ -1,21 +1,42 @@
 """Rows of the Registry: pools, their groups, clients and signing keys."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from authserver.adapters.sql.documents import Row, Values, from_json, record, texts, to_json
 from authserver.model.clients import Client
 from authserver.model.keys import SigningKey
 from authserver.model.pools import (
+    AccountPolicy,
     AttributeDefinition,
     Branding,
     Group,
+    MessagePolicy,
+    MfaPolicy,
     PasswordPolicy,
     Pool,
+    RecoveryPolicy,
     ResourceServer,
+    RiskPolicy,
     Scope,
     SessionPolicy,
+    SignUpPolicy,
     TokenPolicy,
+    Trigger,
 )
+
+_POLICIES: Mapping[str, type] = {
+    "sign_up": SignUpPolicy,
+    "mfa": MfaPolicy,
+    "risk": RiskPolicy,
+    "recovery": RecoveryPolicy,
+    "account": AccountPolicy,
+    "messages": MessagePolicy,
+}
+"""The policies in the document `policies`, which has the triggers too."""
+
+_EXTRAS = ("read_attributes", "write_attributes", "mfa", "branding")
+"""The fields of a client in the document `extras`."""
 
 
 def pool_values(pool: Pool) -> Values:
@@ -32,6 +53,7 @@ def pool_values(pool: Pool) -> Values:
         "branding": to_json(pool.branding),
         "attributes": to_json(pool.attributes),
         "resource_servers": to_json(pool.resource_servers),
+        "policies": to_json({name: getattr(pool, name) for name in (*_POLICIES, "triggers")}),
     }
 
 
@@ -49,6 +71,7 @@ def pool_of(row: Row, groups: Iterable[Row]) -> Pool:
         branding,
         attributes,
         resource_servers,
+        policies,
     ) = row
     return Pool(
         id=pool_id,
@@ -67,7 +90,15 @@ def pool_of(row: Row, groups: Iterable[Row]) -> Pool:
             record(ResourceServer, each, scopes=tuple(record(Scope, scope) for scope in each["scopes"]))
             for each in from_json(resource_servers)
         ),
+        **_policies(from_json(policies) if policies is not None else {}),
     )
+
+
+def _policies(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: record(kind, stored.get(name, {})) for name, kind in _POLICIES.items()},
+        "triggers": tuple(record(Trigger, each) for each in stored.get("triggers", ())),
+    }
 
 
 def group_values(pool: str, group: Group, position: int) -> Values:
@@ -114,6 +145,7 @@ def client_values(pool: str, client: Client) -> Values:
         "enabled": client.enabled,
         "managed": client.managed,
         "created_at": client.created_at,
+        "extras": to_json({name: getattr(client, name) for name in _EXTRAS}),
     }
 
 
@@ -145,6 +177,7 @@ def client_of(row: Row) -> Client:
         enabled,
         managed,
         created_at,
+        extras,
     ) = row
     return Client(
         client_id=client_id,
@@ -173,7 +206,18 @@ def client_of(row: Row) -> Client:
         enabled=bool(enabled),
         managed=bool(managed),
         created_at=created_at,
+        **_extras(from_json(extras) if extras is not None else {}),
     )
+
+
+def _extras(stored: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: stored[name] for name in _EXTRAS if stored.get(name) is not None}
+    for name in _EXTRAS:
+        if isinstance(found.get(name), list):
+            found[name] = tuple(found[name])
+    if "branding" in found:
+        found["branding"] = record(Branding, found["branding"])
+    return found
 
 
 def key_values(pool: str, key: SigningKey) -> Values:

@@ -1,12 +1,14 @@
-"""The three SQL roles over one database URL."""
+"""The SQL roles over one database URL."""
 
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from authserver.adapters.sql.credentials import SqlCredentials
 from authserver.adapters.sql.database import Database
 from authserver.adapters.sql.directory import SqlDirectory
 from authserver.adapters.sql.grants import SqlGrants
+from authserver.adapters.sql.journal import SqlJournal
 from authserver.adapters.sql.registry import SqlRegistry
 from authserver.adapters.sql.url import postgres_dsn, sqlite_path
 
@@ -17,6 +19,8 @@ class SqlStores:
 
     registry: SqlRegistry
     directory: SqlDirectory
+    credentials: SqlCredentials
+    journal: SqlJournal
     grants: SqlGrants
     database: Database
 
@@ -47,7 +51,14 @@ async def open_sql(url: str, *, wait: float = 5.0, bare: int = 8, pooled: int = 
         StoreUnavailable: the SQLite file cannot be opened. PostgreSQL is first spoken to when it is needed.
     """
     database = await _open(url, wait, bare, pooled)
-    return SqlStores(SqlRegistry(database), SqlDirectory(database), SqlGrants(database), database)
+    return SqlStores(
+        registry=SqlRegistry(database),
+        directory=SqlDirectory(database),
+        credentials=SqlCredentials(database),
+        journal=SqlJournal(database),
+        grants=SqlGrants(database),
+        database=database,
+    )
 
 
 async def _open(url: str, wait: float, bare: int, pooled: int) -> Database:

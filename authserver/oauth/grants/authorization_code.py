@@ -46,11 +46,24 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     resource = request.resource(code.grant)
     plan = issuer.access_plan(client, code.grant.scope, resource)
 
+    # the pool's trigger, before anything is spent: a time-out burns nothing
+    amendment = await services.hooks.before_tokens(pool, user, client, code.grant.scope, "HostedAuth")
+
     # spend
     await _spend(services, request, code_digest)
 
     # mint
-    minted = mint_for_user(issuer, plan, client, code.grant, user, nonce=code.nonce, now=now, random=services.random)
+    minted = mint_for_user(
+        issuer,
+        plan,
+        client,
+        code.grant,
+        user,
+        nonce=code.nonce,
+        now=now,
+        random=services.random,
+        amendment=amendment,
+    )
     token, family = None, None
     if "refresh_token" in client.grant_types:
         token = first_token(issuer.refresh_keys, services.random)

@@ -28,8 +28,12 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
             raise ProtocolRefusal("invalid_scope", "A client by itself has no user: ask for API scopes only.")
     plan = issuer.access_plan(client, scope, tuple(request.form.all("resource")))
 
+    amendment = await services.hooks.before_tokens(issuer.pool, None, client, scope, "ClientCredentials")
+
     # mint
-    minted = mint_for_client(issuer, plan, client, now=int(services.clock()), random=services.random)
+    minted = mint_for_client(
+        issuer, plan, client, now=int(services.clock()), random=services.random, amendment=amendment
+    )
     services.emit(Event("token.issued", issuer.pool.id, None, client.client_id, request.address, _GRANT))
 
     # answer: one turn of the loop first, so that it signs for all who wait and then sends to all (performance 1.4)

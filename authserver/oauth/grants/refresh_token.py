@@ -47,8 +47,13 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     granted = replace(stored.grant, scope=scope, claims=request.claims_still_allowed(stored.grant))
     plan = issuer.access_plan(client, scope, request.resource(stored.grant))
 
+    # the pool's trigger, before anything is spent: a time-out burns nothing
+    amendment = await services.hooks.before_tokens(pool, user, client, scope, "RefreshTokens")
+
     # mint
-    minted = mint_for_user(issuer, plan, client, granted, user, nonce=None, now=now, random=services.random)
+    minted = mint_for_user(
+        issuer, plan, client, granted, user, nonce=None, now=now, random=services.random, amendment=amendment
+    )
     following = refresh.successor(issuer.refresh_keys, presented)
 
     # spend, which is the save: the head moves only if it still is the presented token (DESIGN 6.1)

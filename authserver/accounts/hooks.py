@@ -1,0 +1,119 @@
+"""The pool's triggers at the points of sign-up and sign-in: what they are asked, and what their answers mean here."""
+
+from authserver.accounts.directory import NewUser, Users
+from authserver.accounts.sign_up import Decision
+from authserver.errors import Conflict, Invalid
+from authserver.model.clients import Client
+from authserver.model.pools import Pool
+from authserver.model.users import User
+from authserver.triggers import Triggers
+from authserver.triggers.answers import TokenAmendment
+from authserver.triggers.points import (
+    PostAuthentication,
+    PostConfirmation,
+    PreAuthentication,
+    PreSignUp,
+    UserMigration,
+)
+from authserver.triggers.token_points import GroupConfiguration, PreTokenGeneration
+from authserver.triggers.user_attributes import MigratedUser, apply_user_migration, attributes_of
+
+CLIENT_CREDENTIALS = "ClientCredentials"
+
+
+class Hooks:
+    """Asks triggers. Each method does nothing where the pool has none; may raise Vetoed or TriggerFailed."""
+
+    def __init__(self, triggers: Triggers, users: Users) -> None:
+        self._triggers = triggers
+        self._users = users
+
+    async def pre_sign_up(self, pool: Pool, user: User, client_id: str | None) -> Decision:
+        """Before somebody's account is made."""
+        answer = await self._triggers.call(
+            pool, PreSignUp("SignUp", attributes_of(user)), username=user.username, client_id=client_id
+        )
+        if answer is None:
+            return Decision()
+        return Decision(answer.auto_confirm_user, answer.auto_verify_email, answer.auto_verify_phone)
+
+    async def post_confirmation(self, pool: Pool, user: User, client_id: str | None) -> None:
+        """After an account was confirmed."""
+        await self._triggers.call(
+            pool,
+            PostConfirmation("ConfirmSignUp", attributes_of(user)),
+            username=user.username,
+            user_id=user.id,
+            client_id=client_id,
+        )
+
+    async def pre_authentication(self, pool: Pool, user: User | None, client_id: str | None) -> None:
+        """Before a password is judged."""
+        if pool.trigger("pre_authentication") is None:
+            return
+        await self._triggers.call(
+            pool,
+            PreAuthentication(attributes_of(user) if user is not None else {}, user_not_found=user is None),
+            username=user.username if user is not None else "",
+            user_id=user.id if user is not None else None,
+            client_id=client_id,
+        )
+
+    async def post_authentication(self, pool: Pool, user: User, client_id: str, new_device: bool) -> None:
+        """Before the session opens."""
+        await self._triggers.call(
+            pool,
+            PostAuthentication(attributes_of(user), new_device_used=new_device),
+            username=user.username,
+            user_id=user.id,
+            client_id=client_id,
+        )
+
+    async def migrate(self, pool: Pool, identifier: str, password: str, client_id: str | None) -> User | None:
+        """A name that nobody has here: the other system may know it, and takes the password's measure."""
+        if pool.trigger("user_migration") is None:
+            return None
+        answer = await self._triggers.call(
+            pool, UserMigration("Authentication", password), username=identifier, client_id=client_id
+        )
+        migrated = apply_user_migration(answer, identifier, password) if answer is not None else None
+        return await self._take_over(pool, migrated) if migrated is not None else None
+
+    async def _take_over(self, pool: Pool, migrated: MigratedUser) -> User | None:
+        """The user, created here. A name or attribute that this pool cannot have is a fault of the other system's."""
+        new = NewUser(
+            username=migrated.username,
+            password=migrated.password,
+            email=migrated.email,
+            email_verified=migrated.email_verified,
+            phone_number=migrated.phone_number,
+            phone_number_verified=migrated.phone_number_verified,
+            attributes=migrated.attributes,
+        )
+        try:
+            return await self._users.take_over(pool, new, migrated.state)
+        except (Invalid, Conflict):
+            return None
+
+    async def before_tokens(
+        self, pool: Pool, user: User | None, client: Client, scope: tuple[str, ...], source: str
+    ) -> TokenAmendment | None:
+        """Between judging and spending (DESIGN 6.1), so that a time-out burns nothing."""
+        if pool.trigger("pre_token_generation") is None:
+            return None
+        groups = None
+        if user is not None:
+            roles = tuple(g.role for name in user.groups for g in pool.groups if g.name == name and g.role)
+            groups = GroupConfiguration(user.groups, roles, roles[0] if roles else None)
+        return await self._triggers.call(
+            pool,
+            PreTokenGeneration(
+                source,  # type: ignore[arg-type]  # the callers' literals
+                attributes_of(user) if user is not None else {},
+                groups,
+                scope,
+            ),
+            username=user.username if user is not None else CLIENT_CREDENTIALS,
+            user_id=user.id if user is not None else None,
+            client_id=client.client_id,
+        )

@@ -1,0 +1,118 @@
+"""Pages behind the links in messages. A GET shows a button; the POST of that button uses the link up."""
+
+import re
+
+from authserver.browser import browser_cookie
+from authserver.errors import CodeExpired, Conflict, NotFound, Refusal
+from authserver.pages.frame import Frame, check_form
+from authserver.pages.views import LinkConfirm, LinkDone, LinkGone, NotMe, NotMeDone, View
+from authserver.services import Services
+from authserver.tokens.issuer import Issuer
+from authserver.web import Answer, Request, redirect
+
+CONFIRM = "/confirm"
+NOT_ME = "/notMe"
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
+
+
+class ConfirmLinkPage:
+    """GET and POST of `/confirm?token=`: an address is proven, in whatever browser the mail was opened."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET: a button, or that the link is over."""
+        token = _token(request)
+        if (answer := _with_cookie(services, issuer, request, CONFIRM, token)) is not None:
+            return answer
+        sent = await services.codes.peek_link(issuer.pool, token)
+        view: View = LinkGone(purpose="confirm")
+        if sent is not None:
+            view = LinkConfirm(purpose="confirm" if sent.purpose == "confirm" else "verify", target=sent.target)
+        return self._page(services, issuer, request, view, token, status=200 if sent is not None else 410)
+
+    async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """POST: uses the link up. Where a sign-in waits, it goes on in its own tab."""
+        token = _token(request)
+        check_form(services, issuer, request, await request.form(), CONFIRM)
+        try:
+            sent = await services.codes.spend_link(issuer.pool, token, purpose="confirm")
+            user = await services.stores.directory.user(issuer.pool.id, sent.user_id or "")
+            if user is None:
+                raise NotFound(detail="the user of a link is gone")
+            await services.confirmations.confirmed(issuer.pool, user, sent, None)
+        except (CodeExpired, NotFound, Conflict) as refusal:
+            reason = "used" if isinstance(refusal, CodeExpired) and refusal.reason == "used" else "expired"
+            view = LinkGone(purpose="confirm", reason="used" if reason == "used" else "expired")
+            return self._page(services, issuer, request, view, token, status=410)
+        return self._page(services, issuer, request, LinkDone(purpose="confirm", elsewhere=True), token)
+
+    def _page(
+        self, services: Services, issuer: Issuer, request: Request, view: View, token: str, status: int = 200
+    ) -> Answer:
+        return self._frame.page(
+            services,
+            issuer,
+            request,
+            view,
+            status=status,
+            path=CONFIRM,
+            query={"token": token} if status == 200 else {},
+            purpose=CONFIRM,
+        )
+
+
+class NotMePage:
+    """GET and POST of `/notMe?token=`: the owner says that it was somebody else."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET: a button, or that the link is over."""
+        token = _token(request)
+        if (answer := _with_cookie(services, issuer, request, NOT_ME, token)) is not None:
+            return answer
+        known = await services.notices.objection(issuer.pool, token)
+        view: View = NotMe() if known is not None else LinkGone(purpose="not_me")
+        return self._page(services, issuer, request, view, token, status=200 if known is not None else 410)
+
+    async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """POST: ends everything that is open, and has the password replaced."""
+        token = _token(request)
+        check_form(services, issuer, request, await request.form(), NOT_ME)
+        try:
+            await services.objections.object(issuer.pool, token)
+        except Refusal as refusal:
+            if not isinstance(refusal, CodeExpired | NotFound):
+                raise
+            return self._page(services, issuer, request, LinkGone(purpose="not_me", reason="used"), token, status=410)
+        view = NotMeDone(recover_url=f"{issuer.url}/account" if issuer.pool.account.enabled else None)
+        return self._page(services, issuer, request, view, token)
+
+    def _page(
+        self, services: Services, issuer: Issuer, request: Request, view: View, token: str, status: int = 200
+    ) -> Answer:
+        return self._frame.page(
+            services,
+            issuer,
+            request,
+            view,
+            status=status,
+            path=NOT_ME,
+            query={"token": token} if status == 200 else {},
+            purpose=NOT_ME,
+        )
+
+
+def _token(request: Request) -> str:
+    """The token; "" if it is not even of the form of one, so that it can stand in our own addresses."""
+    token = request.query().get("token") or ""
+    return token if _TOKEN.fullmatch(token) else ""
+
+
+def _with_cookie(services: Services, issuer: Issuer, request: Request, path: str, token: str) -> Answer | None:
+    """The form's token is bound to the browser's cookie, so it must have one before the page is made."""
+    _, new_cookie = browser_cookie(services, issuer.pool.id, request)
+    return redirect(302, f"{issuer.url}{path}?token={token}", *new_cookie) if new_cookie else None

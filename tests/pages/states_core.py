@@ -1,0 +1,171 @@
+"""Identifier, password, consent, sign-out and errors in every state."""
+
+from dataclasses import replace
+
+from authserver.model.pools import Pool, ResourceServer, Scope
+from authserver.pages.views import (
+    Account,
+    ClientMark,
+    ConsentStep,
+    ErrorPage,
+    IdentifierStep,
+    Maintenance,
+    Method,
+    PasswordStep,
+    Provider,
+    SignedOut,
+    SignOutConfirm,
+    scope_groups,
+)
+from tests.pages.samples import (
+    ADA,
+    ALL_SCOPES,
+    API_SCOPES,
+    BACK,
+    BOB,
+    BRANDED,
+    HOSTILE,
+    LONG,
+    POOL,
+    REQUEST_OPTIONS,
+    RESTART,
+    SHOP,
+    WORKER,
+    State,
+)
+
+FORGOT = "/demo_Pool1/forgotPassword"
+
+CORE: dict[str, State] = {
+    "identifier": (IdentifierStep(sign_up_url="/demo_Pool1/signup?x=1"), {}),
+    "identifier-bare": (IdentifierStep(sign_in_with=("email",)), {"client": None, "languages": ()}),
+    "identifier-typed": (
+        IdentifierStep(identifier=WORKER, sign_in_with=("phone_number", "username")),
+        {"client": SHOP},
+    ),
+    "identifier-accounts": (IdentifierStep(accounts=(ADA, BOB), sign_up_url="/signup"), {}),
+    "identifier-empty": (IdentifierStep(fault="empty"), {}),
+    "identifier-throttled": (IdentifierStep(identifier="ada", fault="throttled", retry_after=42), {}),
+    "identifier-passkey": (
+        IdentifierStep(sign_up_url="/signup", passkey_options=REQUEST_OPTIONS, sign_in_with=("email",)),
+        {"client": SHOP},
+    ),
+    "identifier-passkey-unknown": (
+        IdentifierStep(sign_up_url="/signup", passkey_options=REQUEST_OPTIONS, fault="passkey"),
+        {},
+    ),
+    "identifier-not-found": (IdentifierStep(identifier="adaa", fault="not_found", sign_up_url="/signup"), {}),
+    "identifier-providers": (
+        IdentifierStep(
+            passkey_options=REQUEST_OPTIONS,
+            sign_up_url="/signup",
+            providers=(
+                Provider(name="Acme", label="Acme Corp", logo_uri=SHOP.logo_uri),
+                Provider(name="Uni", label="University of Busan"),
+            ),
+        ),
+        {"client": SHOP},
+    ),
+    "identifier-branded": (IdentifierStep(sign_up_url="/signup"), {"branding": BRANDED, "client": SHOP}),
+    "identifier-long": (
+        IdentifierStep(identifier=WORKER, accounts=(Account(id="w", name=WORKER, detail=LONG),)),
+        {"client": ClientMark(name=LONG), "pool_name": LONG},
+    ),
+    "identifier-hostile": (
+        IdentifierStep(identifier=HOSTILE, accounts=(Account(id=HOSTILE, name=HOSTILE, detail=HOSTILE),)),
+        {"client": ClientMark(name=HOSTILE), "pool_name": HOSTILE, "csrf": HOSTILE, "action": "/" + HOSTILE},
+    ),
+    "password": (PasswordStep(identifier="ada", forgot_password_url="/demo_Pool1/forgotPassword"), {}),
+    "password-empty": (PasswordStep(identifier=WORKER, fault="empty"), {}),
+    "password-wrong": (
+        PasswordStep(identifier="ada", fault="wrong_credentials", forgot_password_url="/forgotPassword"),
+        {},
+    ),
+    "password-throttled": (PasswordStep(identifier="ada", fault="throttled", retry_after=240), {}),
+    "password-others": (
+        PasswordStep(
+            identifier="ada", forgot_password_url=FORGOT, others=(Method(kind="passkey"), Method(kind="email_code"))
+        ),
+        {},
+    ),
+    "password-many-others": (
+        PasswordStep(
+            identifier="ada",
+            fault="wrong_credentials",
+            forgot_password_url=FORGOT,
+            others=(Method(kind="passkey"), Method(kind="email_code"), Method(kind="sms_code")),
+        ),
+        {},
+    ),
+    "password-closed": (
+        PasswordStep(identifier="ada", fault="closed", forgot_password_url=FORGOT, others=(Method(kind="email_code"),)),
+        {},
+    ),
+    "password-again": (PasswordStep(identifier="ada@example.com", reauthentication=True), {}),
+    "password-hostile": (PasswordStep(identifier=HOSTILE), {"client": ClientMark(name=HOSTILE)}),
+    "consent": (
+        ConsentStep(
+            account=ADA,
+            groups=scope_groups(POOL, ("openid", "profile", "email", *API_SCOPES[:2])),
+            returns_to="orders.example",
+        ),
+        {},
+    ),
+    "consent-all": (
+        ConsentStep(account=BOB, groups=scope_groups(POOL, (*ALL_SCOPES, *API_SCOPES)), returns_to="127.0.0.1:8001"),
+        {"client": SHOP},
+    ),
+    "consent-new": (
+        ConsentStep(
+            account=ADA,
+            groups=scope_groups(POOL, ("openid", "profile", "email", *API_SCOPES[:2]), ("openid", "profile")),
+        ),
+        {"client": replace(SHOP, policy_uri=None, tos_uri=None), "branding": BRANDED},
+    ),
+    "consent-hostile": (
+        ConsentStep(
+            account=Account(name=HOSTILE, detail=HOSTILE),
+            groups=scope_groups(
+                Pool(id="p_1", name="p", resource_servers=(ResourceServer("r", HOSTILE, (Scope("s", HOSTILE),)),)),
+                ("openid", "r/s", HOSTILE),
+            ),
+            returns_to=HOSTILE,
+        ),
+        {
+            "client": ClientMark(
+                name=HOSTILE,
+                logo_uri="javascript:alert(1)",
+                policy_uri="javascript:alert(1)",
+                tos_uri='https://x.example/"onclick=',
+            )
+        },
+    ),
+    "sign-out": (SignOutConfirm(account=ADA, cancel_url="/demo_Pool1/account"), {"client": None}),
+    "sign-out-bare": (SignOutConfirm(), {"client": None}),
+    "signed-out": (SignedOut(return_url="https://orders.example/", return_name="Orders"), {"client": None}),
+    "signed-out-bare": (SignedOut(), {"client": None}),
+    "error-invalid_request": (
+        ErrorPage(
+            code="invalid_request",
+            details=(
+                ("error", "invalid_request"),
+                (
+                    "error_description",
+                    "The redirect_uri is not registered for this client: https://evil.example/callback",
+                ),
+            ),
+        ),
+        {"client": None},
+    ),
+    "error-access_denied": (ErrorPage(code="access_denied", back_url=BACK), {}),
+    "error-expired": (ErrorPage(code="expired", restart_url=RESTART), {}),
+    "error-foreign": (ErrorPage(code="expired", reason="foreign", restart_url=RESTART), {}),
+    "error-finished": (ErrorPage(code="expired", reason="finished", restart_url=RESTART, back_url=BACK), {}),
+    "error-throttled": (ErrorPage(code="throttled", retry_after=60), {}),
+    "error-csrf": (ErrorPage(code="csrf", restart_url=RESTART), {}),
+    "error-unavailable": (ErrorPage(code="unavailable", retry_after=2), {}),
+    "error-not_found": (ErrorPage(code="not_found"), {"client": None}),
+    "maintenance": (Maintenance(retry_after=1800), {}),
+    "maintenance-words": (Maintenance(sentence="We move to a new data centre. Back on Monday at 9."), {"client": None}),
+    "error-neutral": (ErrorPage(code="internal"), {"client": None, "pool_name": None, "languages": ()}),
+}
