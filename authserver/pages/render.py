@@ -50,9 +50,9 @@ def shown(text: str, limit: int = MAX_SHOWN) -> str:
 
 
 @lru_cache(_REMEMBERED)
-def isolated(text: str) -> Markup:
+def isolated(text: str, limit: int = MAX_SHOWN) -> Markup:
     """`text` as shown, kept from changing the direction of what stands around it; an address breaks behind its @."""
-    return Markup("<bdi>{}</bdi>").format(Markup("@<wbr>").join(shown(text).split("@")))
+    return Markup("<bdi>{}</bdi>").format(Markup("@<wbr>").join(shown(text, limit).split("@")))
 
 
 def grouped(secret: str) -> str:

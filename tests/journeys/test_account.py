@@ -8,6 +8,8 @@ import pyotp
 import pytest
 
 from authserver.app import STATIC
+from authserver.audit.chain import link
+from authserver.model.journal import AuditEntry
 from authserver.model.pools import AccountPolicy, AttributeDefinition, MfaPolicy, SessionPolicy
 from authserver.pages.frame import Frame
 from tests.journeys.house import ADA, BOB, ISSUER, PASSWORD, POOL, Browser, answered, each, hidden, house, pool
@@ -414,3 +416,53 @@ def test_every_room_has_its_address() -> None:
 
     frame = Frame(renderer(STATIC))
     assert set(rooms(frame)) == {"account", *(f"account/{name}" for name in ACCOUNT_ROOMS)}
+
+
+@each("username", {"long": "ada." + "lovelace." * 30 + "end", "spaced": "ada  of   london"})
+async def test_a_name_is_shown_whole_where_it_has_to_be_typed(username: str) -> None:
+    async with house() as at:
+        await at.change_user(ADA, username=username)
+        browser = at.browser()
+        await sign_in_here(browser, username)
+        page = await visit(browser, "/account/delete")
+        shown = re.search(r'<label for="username">[^<]*<bdi>(.*?)</bdi>', page.text)[1]
+        refused = await browser.submit(page, step="delete_account", username=shown[:-1])
+        assert (await at.stores.directory.user(POOL, ADA.id)).delete_after is None
+        answer = await browser.submit(refused, step="delete_account", username=shown)
+        assert answer.headers["location"] == f"{ISSUER}/account/deleted"
+
+
+@each(
+    "before",
+    {
+        "SQL": "1 OR 1=1",
+        "negative": "-1",
+        "another script": "\uff11\uff12",
+        "huge": "9" * 15,
+        "too long": "9" * 400,
+        "empty": "",
+        "none of its own": "1",
+    },
+)
+async def test_a_forged_place_in_the_list_shows_nobody_elses_activity(before: str) -> None:
+    """W21: paging by a number that anybody may write."""
+    async with house() as at:
+        for user, address in ((BOB, "203.0.113.66"), (ADA, "198.51.100.77"), (BOB, "203.0.113.66")):
+            done = AuditEntry(
+                POOL,
+                0,
+                1,
+                "sign_in.succeeded",
+                "success",
+                f"user:{user.id}",
+                user.id,
+                address=address,
+                user_agent=CHROME,
+            )
+            await at.stores.journal.append(POOL, [done], link)
+        browser = at.browser()
+        await sign_in_here(browser)
+        page = await browser.http.get(f"{ISSUER}/account/activity", params={"before": before})
+        assert page.status_code == 200
+        assert "203.0.113.66" not in page.text, "Bob's address"
+        assert "198.51.100.77" in (await browser.http.get(f"{ISSUER}/account/activity")).text, "her own"

@@ -112,11 +112,16 @@ async def show_deletion(visit: Visit, refusal: Refusal | None, form: Params) -> 
 
 async def take_deletion(visit: Visit, form: Params) -> Outcome:
     """The account goes after the days of grace, and every session now."""
-    if form.get("step") != "delete_account" or fold(form.get("username") or "") != fold(_name(visit)):
+    if form.get("step") != "delete_account" or not _same_name(form.get("username") or "", _name(visit)):
         return await show_deletion(visit, None, form)
     await visit.services.closing.plan(visit.pool, visit.user)
     cookie = visit.services.cookie_name(visit.pool.id, "session")
     return redirect(303, visit.url("/account/deleted"), clear_cookie(cookie, secure=visit.services.secure))
+
+
+def _same_name(typed: str, name: str) -> bool:
+    """Whether what was typed is the name as the page shows it: on one line, without what cannot be seen."""
+    return fold(" ".join(typed.split())) == fold(" ".join(name.split()))
 
 
 def _name(visit: Visit) -> str:
