@@ -1,13 +1,15 @@
 """Password hashing: its parameters, its bounds, and that nobody costs less than anybody."""
 
 import asyncio
+import os
 import re
+import sys
 import time
 
 import pytest
 from argon2 import PasswordHasher
 
-from authserver.crypto.passwords import Passwords
+from authserver.crypto.passwords import NICENESS, Passwords
 from authserver.errors import Busy
 from tests.journeys.house import each
 
@@ -88,3 +90,9 @@ async def test_a_full_queue_turns_people_away_at_once() -> None:
 async def test_one_thread_a_core_unless_told_otherwise() -> None:
     assert Passwords()._threads >= 1
     assert Passwords(threads=3)._threads == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux alone")
+async def test_hashing_threads_stand_back_for_all_others(passwords: Passwords) -> None:
+    within = await passwords._run(os.getpriority, os.PRIO_PROCESS, 0)
+    assert within == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
