@@ -106,14 +106,27 @@ class InvalidForm(Invalid):
 
 
 class WeakPassword(Invalid):
-    """A new password breaks rules of the pool. `rules` are their codes (`accounts.passwords.BrokenRule`)."""
+    """A new password breaks rules of the pool. `rules` are their codes (`accounts.passwords.BrokenRule`).
+
+    `score` (0 to 4) and `advice` say how hard it is to guess and what would help, if somebody measured it
+    (`protection.strength`).
+    """
 
     code = "weak_password"
     sentence = "Choose another password."
 
-    def __init__(self, rules: tuple[str, ...], sentence: str | None = None) -> None:
+    def __init__(
+        self,
+        rules: tuple[str, ...],
+        sentence: str | None = None,
+        *,
+        score: int | None = None,
+        advice: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(sentence, field="new_password")
         self.rules = rules
+        self.score = score
+        self.advice = advice
 
 
 class Vetoed(Refusal):

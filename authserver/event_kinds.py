@@ -72,9 +72,6 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
             _("An unusual sign-in was blocked"), "failure", activity=True, by="anonymous", details=_SIGNALS
         ),
         "user.objected": EventKind(_("A sign-in or change was reported as not yours"), "info", activity=True),
-        "user.locked": EventKind(
-            _("Signing in was closed after too many wrong passwords"), "failure", activity=True, by="anonymous"
-        ),
         "password.locked": EventKind(
             _("Signing in was closed after too many failures"),
             "failure",
@@ -146,6 +143,8 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "user.profile_changed": EventKind(
             _("The profile was changed"), activity=True, details={"attributes": "which: names, never values"}
         ),
+        "terms.accepted": EventKind(_("The terms were agreed to"), activity=True),
+        "terms.declined": EventKind(_("The terms were not agreed to"), "failure", activity=True),
         "user.exported": EventKind(_("A copy of the account's data was made"), activity=True),
         "user.deletion_planned": EventKind(
             _("Deletion of the account was asked for"), activity=True, details={"at": "when it will be deleted"}
@@ -182,6 +181,8 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         ),
         "user.disabled": EventKind(_("The account was disabled"), activity=True, by="operator", details=_REASON),
         "user.enabled": EventKind(_("The account was enabled"), activity=True, by="operator"),
+        "user.unlocked": EventKind(_("Signing in was opened again by an operator"), activity=True, by="operator"),
+        "user.signed_out": EventKind(_("Signed out everywhere by an operator"), activity=True, by="operator"),
         "user.reset_required": EventKind(_("A new password was required"), activity=True, by="operator"),
         "user.groups_changed": EventKind(
             _("The groups of the account were changed"),
@@ -191,7 +192,11 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "users.imported": EventKind(
             _("Users were imported"), by="operator", details={"count": "how many", "refused": "how many were not"}
         ),
-        "users.exported": EventKind(_("Users were exported"), by="operator", details={"count": "how many"}),
+        "users.exported": EventKind(
+            _("Users were exported"),
+            by="operator",
+            details={"count": "how many", "with_hashes": "whether their password hashes were among it"},
+        ),
         # groups, clients, pools, keys
         "group.created": EventKind(_("A group was created"), by="operator", details={"group": "its name"}),
         "group.changed": EventKind(_("A group was changed"), by="operator", details={"group": "its name"}),
@@ -202,6 +207,18 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "client.secret_changed": EventKind(_("A client's secret was changed"), by="operator"),
         "pool.created": EventKind(_("The pool was created"), by="operator"),
         "pool.changed": EventKind(_("The pool was changed"), by="operator", details=_CHANGES),
+        "pool.schema_changed": EventKind(
+            _("The attributes of the pool were changed, and its users with them"),
+            by="operator",
+            details={
+                "added": "attributes that users were given a value of",
+                "removed": "attributes that are gone with their values",
+                "renamed": "attributes with another name, old and new",
+                "converted": "attributes with another type",
+                "users": "how many users changed",
+                "dropped": "values that could not be converted, and are gone",
+            },
+        ),
         "keys.rotated": EventKind(_("The signing keys were rotated"), by="operator", details={"alg": "which"}),
         # messages
         "message.sent": EventKind(

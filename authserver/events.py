@@ -13,6 +13,9 @@ from authserver.event_kinds import EVENT_KINDS, Outcome
 
 log = structlog.get_logger("events")
 
+OPERATOR = "operator"
+"""The actor of what an operator did; a command puts the operator's name to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

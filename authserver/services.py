@@ -17,13 +17,17 @@ from authserver.effects import Clock, Random
 from authserver.errors import Refusal
 from authserver.events import Emit
 from authserver.model.pools import Pool
+from authserver.signin.challenge_state import ChallengeStates
+from authserver.signin.duties import Duties
 from authserver.signin.enrolling import Enrolling
 from authserver.signin.factors.backup_codes import BackupCodes
 from authserver.signin.factors.enrolled import Enrolled
+from authserver.signin.moving import Moving
 from authserver.signin.proving import Proving
 from authserver.signin.recovering import Recovering
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
+from authserver.signin.setting_up import SettingUp
 from authserver.signin.watch import Watch
 from authserver.store import Stores
 from authserver.store.cached import CachedRegistry
@@ -47,7 +51,11 @@ class Services:
     revocations: Revocations
     sessions: BrowserSessions
     sign_ins: SignIns
+    moving: Moving
     proving: Proving
+    challenge_states: ChallengeStates
+    setting_up: SettingUp
+    duties: Duties
     recovering: Recovering
     enrolling: Enrolling
     enrolled: Enrolled

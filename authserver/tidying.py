@@ -6,6 +6,7 @@ import contextlib
 import structlog
 
 from authserver.accounts.closing import Closing
+from authserver.accounts.unconfirmed import Unconfirmed
 from authserver.audit.retention import prune
 from authserver.effects import Clock
 from authserver.errors import Refusal
@@ -22,11 +23,14 @@ log = structlog.get_logger("tidying")
 
 
 class Tidying:
-    """Deletes the accounts whose days of grace are over, and audit entries that are too old."""
+    """Deletes the accounts whose days of grace are over, those that nobody confirmed, and audit entries that are too
+    old.
+    """
 
     def __init__(
         self,
         closing: Closing,
+        unconfirmed: Unconfirmed,
         registry: Registry,
         journal: Journal,
         keep_days: int,
@@ -34,6 +38,7 @@ class Tidying:
         every: float = EVERY,
     ) -> None:
         self._closing = closing
+        self._unconfirmed = unconfirmed
         self._registry = registry
         self._journal = journal
         self._keep_days = keep_days
@@ -58,6 +63,7 @@ class Tidying:
             try:
                 await self._closing.carry_out()
                 for pool in await self._registry.pools():
+                    await self._unconfirmed.purge(pool)
                     await prune(self._journal, pool.id, self._keep_days, self._clock)
             except Refusal as refusal:  # a store does not answer: the next round finds the same
                 log.warning("housekeeping failed", detail=refusal.detail)

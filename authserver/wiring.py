@@ -19,6 +19,7 @@ from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.passwords import PasswordRules
 from authserver.accounts.profile import Profile
 from authserver.accounts.sign_up import SignUp
+from authserver.accounts.unconfirmed import Unconfirmed
 from authserver.adapters.audit_feed import AuditCourier
 from authserver.adapters.trigger_messages import TriggerMessages
 from authserver.audit import Trail
@@ -40,6 +41,9 @@ from authserver.protection.breached import BreachedPasswords
 from authserver.protection.places import Places
 from authserver.protection.strength import Meter
 from authserver.services import Services
+from authserver.signin.challenge_state import ChallengeStates
+from authserver.signin.challenges import Challenges
+from authserver.signin.duties import Duties
 from authserver.signin.enrolling import Enrolling
 from authserver.signin.factors.backup_codes import BackupCodes
 from authserver.signin.factors.enrolled import Enrolled
@@ -48,11 +52,13 @@ from authserver.signin.factors.passkey import Passkeys
 from authserver.signin.factors.relying_party import RelyingParty
 from authserver.signin.factors.totp import Totp
 from authserver.signin.keeping import Keeping
+from authserver.signin.moving import Moving
 from authserver.signin.passwords import PasswordFactor
 from authserver.signin.proving import Proving
 from authserver.signin.recovering import Recovering
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
+from authserver.signin.setting_up import SettingUp
 from authserver.signin.situations import Situations
 from authserver.signin.watch import Watch
 from authserver.tidying import Tidying
@@ -91,7 +97,12 @@ class Wired:
         opened = self.opened
         heart = Heart(opened.announcements, opened.registry, opened.revocations, opened.stores.grants, opened.clock)
         tidying = Tidying(
-            self.closing, opened.registry, opened.stores.journal, opened.settings.audit_keep_days, opened.clock
+            self.closing,
+            Unconfirmed(opened.stores.directory, opened.clock, self.services.emit),
+            opened.registry,
+            opened.stores.journal,
+            opened.settings.audit_keep_days,
+            opened.clock,
         )
         async with self.trail.running():
             await heart.start()
@@ -145,7 +156,7 @@ def wire(
         http=opened.http, sealer=opened.sealer, clock=clock, random=random, calls=opened.trigger_calls, emit=emit
     )
     directory, credentials = stores.directory, stores.credentials
-    hooks = Hooks(triggers, Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user))
+    hooks = Hooks(triggers, Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user, emit))
     postman = _postman(opened, transports, triggers, feed, emit)
     outbox = Outbox(stores.journal, opened.sealer, clock, random, postman.wake)
     links = Links(base_url)
@@ -206,36 +217,59 @@ def wire(
     )
     keeping = Keeping(stores.sessions)
     situations = Situations(opened.registry, directory, credentials, stores.grants, stores.one_time, clock)
-    proving = Proving(
+    passwords = PasswordFactor(
+        directory,
+        credentials,
+        stores.counters,
+        opened.passwords,
+        clock,
+        emit,
+        per_address=settings.guesses_per_address,
+        pre_authentication=hooks.pre_authentication,
+        migrate=hooks.migrate,
+        closed=notices.locked,
+    )
+    challenge_states = ChallengeStates(opened.sealer)
+    challenges = Challenges(
+        directory=directory,
+        counters=stores.counters,
+        triggers=triggers,
+        states=challenge_states,
+        keeping=keeping,
+        passwords=passwords,
+        guessing=guessing,
+        clock=clock,
+        emit=emit,
+    )
+    moving = Moving(
         directory=directory,
         situations=situations,
         keeping=keeping,
         sessions=sessions,
-        passwords=PasswordFactor(
-            directory,
-            credentials,
-            stores.counters,
-            opened.passwords,
-            clock,
-            emit,
-            per_address=settings.guesses_per_address,
-            pre_authentication=hooks.pre_authentication,
-            migrate=hooks.migrate,
-            closed=notices.locked,
-        ),
+        codes=codes,
+        guessing=guessing,
+        watch=watch,
+        confirmations=confirmations,
+        challenges=challenges,
+        links=links,
+        random=random,
+    )
+    proving = Proving(
+        directory=directory,
+        moving=moving,
+        situations=situations,
+        keeping=keeping,
+        passwords=passwords,
         codes=codes,
         totp=totp,
         passkeys=passkeys,
         backup_codes=backup_codes,
-        guessing=guessing,
-        watch=watch,
+        challenges=challenges,
         confirmations=confirmations,
-        changes=changes,
-        closing=closing,
-        enrolling=enrolling,
         clock=clock,
         random=random,
     )
+    profile = Profile(directory, codes, links, notices, clock, emit)
     services = Services(
         clock=clock,
         random=random,
@@ -253,17 +287,33 @@ def wire(
             keeping=keeping,
             situations=situations,
             sessions=sessions,
+            counters=stores.counters,
             clock=clock,
             random=random,
             emit=emit,
+            per_address=settings.sign_ins_per_address,
         ),
+        moving=moving,
         proving=proving,
+        challenge_states=challenge_states,
+        setting_up=SettingUp(moving=moving, situations=situations, keeping=keeping, enrolling=enrolling, random=random),
+        duties=Duties(
+            directory=directory,
+            moving=moving,
+            keeping=keeping,
+            changes=changes,
+            closing=closing,
+            profile=profile,
+            clock=clock,
+            emit=emit,
+        ),
         recovering=Recovering(
             directory=directory,
             codes=codes,
             changes=changes,
             keeping=keeping,
-            proving=proving,
+            moving=moving,
+            links=links,
             clock=clock,
             emit=emit,
         ),
@@ -289,7 +339,7 @@ def wire(
         password_changes=changes,
         closing=closing,
         hooks=hooks,
-        profile=Profile(directory, codes, links, notices, clock, emit),
+        profile=profile,
         emit=emit,
         base_url=base_url,
         show_error=frame.error,

@@ -31,7 +31,9 @@ from authserver.serving import run
 from authserver.settings import load_settings
 from authserver.signin.keeping import LIFETIME
 from authserver.signin.situations import Situation
-from authserver.signin.steps import Finish
+from authserver.signin.step_types import (
+    Finish,
+)
 from authserver.wiring import wire
 
 BATCH = 256

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from authserver.model.clients import Client
@@ -9,6 +10,8 @@ from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceSer
 
 Kind = Literal["pool", "attribute", "group", "resource_server", "keys", "client", "user"]
 Action = Literal["create", "update", "remove"]
+
+_NOBODY_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 SECRET_CHANGED = "(secret changed)"
 SECRET_SET = "(secret)"
@@ -51,9 +54,15 @@ def content(after: Mapping[str, object], defaults: Mapping[str, object]) -> tupl
     return tuple(FieldChange(k, None, v) for k, v in after.items() if defaults.get(k) != v)
 
 
-def named_changes(kind: Kind, before: Iterable[Named], after: Iterable[Named]) -> list[Change]:
-    """The changes between two sets of things that have a name, whatever their order."""
-    old = {_name(item): item for item in before}
+def named_changes(
+    kind: Kind, before: Iterable[Named], after: Iterable[Named], renamed: Mapping[str, str] = _NOBODY_RENAMED
+) -> list[Change]:
+    """The changes between two sets of things that have a name, whatever their order.
+
+    Args:
+        renamed: new names by old ones.
+    """
+    old = {renamed.get(_name(item), _name(item)): item for item in before}
     new = {_name(item): item for item in after}
     changes: list[Change] = []
     for name, item in new.items():
@@ -69,15 +78,15 @@ def _name(item: Named) -> str:
     return item.identifier if isinstance(item, ResourceServer) else item.name
 
 
-def pool_changes(before: Pool | None, after: Pool) -> list[Change]:
-    """Everything that differs between two states of a pool."""
+def pool_changes(before: Pool | None, after: Pool, renamed: Mapping[str, str] = _NOBODY_RENAMED) -> list[Change]:
+    """Everything that differs between two states of a pool. `renamed` are new names of attributes by old ones."""
     old = before or Pool(after.id, "")
     if before is None:
         changes = [Change("pool", after.id, "create", content(_flat(after), _flat(old)))]
     else:
         found = difference(_flat(old), _flat(after))
         changes = [Change("pool", after.id, "update", found)] if found else []
-    changes += named_changes("attribute", old.attributes, after.attributes)
+    changes += named_changes("attribute", old.attributes, after.attributes, renamed)
     changes += named_changes("group", old.groups, after.groups)
     changes += named_changes("resource_server", old.resource_servers, after.resource_servers)
     return changes

@@ -6,6 +6,7 @@ from authserver.accounts.directory import refuse
 from authserver.crypto.secrets import digest
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, Invalid, NotFound
+from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.rules.clients import client_faults
@@ -18,10 +19,11 @@ MACHINE_GRANT_BYTES = 12
 class Clients:
     """What an operator may do to the clients of a pool."""
 
-    def __init__(self, registry: Registry, clock: Clock, random: Random) -> None:
+    def __init__(self, registry: Registry, clock: Clock, random: Random, emit: Emit) -> None:
         self._registry = registry
         self._clock = clock
         self._random = random
+        self._emit = emit
 
     async def find(self, pool: Pool, client_id: str) -> Client:
         """The client. Raises NotFound."""
@@ -58,6 +60,7 @@ class Clients:
         if await self._registry.pool_of_client(client_id) is not None:
             raise Conflict(f"The client id {client_id} is taken.")
         await self._registry.put_client(pool.id, client)
+        self._emit(Event("client.created", pool.id, client_id=client_id))
         return client, secret
 
     async def rotate_secret(self, client: Client, *, keep_old: bool = False) -> str:
@@ -70,12 +73,14 @@ class Clients:
         secret = self._random.token(32)
         kept = client.secret_digests[:1] if keep_old else ()
         await self._registry.put_client(client.pool, replace(client, secret_digests=(digest(secret), *kept)))
+        self._emit(Event("client.secret_changed", client.pool, client_id=client.client_id))
         return secret
 
     async def delete(self, client: Client) -> None:
         """Delete the client with its grants and consents. Raises Conflict if a pool file owns it."""
         self._refuse_managed(client)
-        await self._registry.delete_client(client.pool, client.client_id)
+        if await self._registry.delete_client(client.pool, client.client_id):
+            self._emit(Event("client.deleted", client.pool, client_id=client.client_id))
 
     @staticmethod
     def _refuse_managed(client: Client) -> None:

@@ -7,6 +7,7 @@ from authserver.accounts.passwords import check_password, context_words
 from authserver.crypto.passwords import Passwords
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, Invalid, NotFound
+from authserver.events import OPERATOR, Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.users import PasswordCredential, User, UserState, fold
 from authserver.rules.addresses import normal_email, normal_phone_number
@@ -22,7 +23,10 @@ _LAST = 2**31
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to create. The email address and phone number may be in any form that can be made normal."""
+    """A user to create. The email address and phone number may be in any form that can be made normal.
+
+    `temporary_until`: the password is good until then, in seconds, and is replaced at the first sign-in.
+    """
 
     username: str
     password: str | None = field(default=None, repr=False)
@@ -33,6 +37,7 @@ class NewUser:
     phone_number_verified: bool = False
     groups: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
+    temporary_until: int | None = None
 
 
 def new_user_faults(pool: Pool, new: NewUser) -> list[tuple[str, str]]:
@@ -108,6 +113,7 @@ class Users:
         clock: Clock,
         random: Random,
         end_access: EndAccess,
+        emit: Emit,
     ) -> None:
         self._directory = directory
         self._credentials = credentials
@@ -115,6 +121,7 @@ class Users:
         self._clock = clock
         self._random = random
         self._end_access = end_access
+        self._emit = emit
 
     async def find(self, pool: Pool, name: str) -> User:
         """The user of this username, verified email or phone number, or id. Raises NotFound."""
@@ -125,7 +132,14 @@ class Users:
         return found
 
     async def create(self, pool: Pool, new: NewUser) -> User:
-        """Create a confirmed user. Raises Invalid with everything that is wrong, Conflict if a name is taken, Busy."""
+        """Create a confirmed user, or one with a temporary password. Raises Invalid with everything that is wrong,
+        Conflict if a name is taken, Busy.
+        """
+        user = await self._create(pool, new)
+        self._emit(Event("user.created", pool.id, user.id, details={"state": user.state}))
+        return user
+
+    async def _create(self, pool: Pool, new: NewUser) -> User:
         refuse(new_user_faults(pool, new))
         if await self._directory.find_user(pool.id, new.username, ("username",)) is not None:
             raise Conflict(f"The username {new.username} is taken.")  # before the cost of a hash
@@ -140,11 +154,12 @@ class Users:
             phone_number_verified=new.phone_number is not None and new.phone_number_verified,
             attributes=dict(new.attributes),
             groups=ordered_groups(pool, new.groups),
+            state="confirmed" if new.temporary_until is None else "must_change",
             created_at=now,
             updated_at=now,
         )
         encoded = await self._passwords.hash(new.password) if new.password is not None else new.password_hash
-        credential = PasswordCredential(user.id, encoded, now) if encoded is not None else None
+        credential = PasswordCredential(user.id, encoded, now, new.temporary_until) if encoded is not None else None
         await self._directory.create_user(pool.id, user, credential)
         return user
 
@@ -152,50 +167,69 @@ class Users:
         """Create a user that another system vouched for, in this state. The password is as it was there: this pool's
         rules are for new ones. Raises Invalid, Conflict, Busy.
         """
-        user = await self.create(pool, replace(new, password=None))
+        user = await self._create(pool, replace(new, password=None))
         if new.password is not None:
             credential = PasswordCredential(user.id, await self._passwords.hash(new.password), int(self._clock()))
             await self._directory.set_password(pool.id, credential)
-        return await self._change(pool, user, lambda stored: replace(stored, state=state))
+        taken = await self._change(pool, user, lambda stored: replace(stored, state=state))
+        self._emit(Event("user.migrated", pool.id, user.id))
+        return taken
 
-    async def set_password(self, pool: Pool, user: User, password: str) -> None:
+    async def set_password(self, pool: Pool, user: User, password: str, *, temporary_until: int | None = None) -> None:
         """Give the user a password, and end every session and grant made under the old one.
 
         Password sign-in that was closed after too many failures opens again. Raises Invalid, Busy.
+
+        Args:
+            temporary_until: until when it is good, in seconds; it is replaced at the next sign-in.
         """
         refuse(_password_faults(pool, password, user.username, user.email))
         encoded = await self._passwords.hash(password)
         before = await self._directory.password(pool.id, user.id)
         # Later than the one before, so that a proof of the old one cannot pass for a proof of this one.
         set_at = max(int(self._clock()), before.set_at + 1 if before is not None else 0)
-        credential = PasswordCredential(user.id, encoded, set_at)
+        credential = PasswordCredential(user.id, encoded, set_at, temporary_until)
         if not await self._directory.set_password(pool.id, credential):
             raise NotFound(f"There is no user {user.username!r} in the pool {pool.id}.")
-        await self._change(pool, user, _settled)
+        await self._change(pool, user, _settled if temporary_until is None else _must_change)
         await self._directory.clear_password_failures(pool.id, user.id)
         await self._credentials.delete_devices(pool.id, user.id)  # one may be a thief's, who knew the old password
         await self._end_access(pool.id, user.id)
+        self._emit(Event("password.set", pool.id, user.id))
 
     async def disable(self, pool: Pool, user: User) -> User:
         """Keep the user from signing in and end what is open. Disabling again ends it again."""
+        changed = await self._disable(pool, user)
+        self._emit(Event("user.disabled", pool.id, user.id))
+        return changed
+
+    async def _disable(self, pool: Pool, user: User) -> User:
         changed = await self._change(pool, user, lambda stored: replace(stored, state="disabled"))
         await self._end_access(pool.id, user.id)
         return changed
 
     async def enable(self, pool: Pool, user: User) -> User:
-        """Let a disabled user sign in again. Raises Conflict if the user is not disabled."""
+        """Let a disabled user sign in again; a temporary password is still to be replaced. Raises Conflict if the user is
+        not disabled.
+        """
+        password = await self._directory.password(pool.id, user.id)
+        state: UserState = "must_change" if password is not None and password.expires_at is not None else "confirmed"
 
         def enabled(stored: User) -> User:
             if stored.state != "disabled":
                 raise Conflict(f"The user {stored.username} is not disabled, but {stored.state}.")
-            return replace(stored, state="confirmed")
+            return replace(stored, state=state)
 
-        return await self._change(pool, user, enabled)
+        changed = await self._change(pool, user, enabled)
+        self._emit(Event("user.enabled", pool.id, user.id))
+        return changed
 
     async def delete(self, pool: Pool, user: User) -> None:
         """Delete the user with everything that belongs to it. Disabled first, so that no sign-in slips in between."""
-        await self.disable(pool, user)
-        await self._directory.delete_user(pool.id, user.id)
+        await self._disable(pool, user)
+        if await self._directory.delete_user(pool.id, user.id):
+            details = {"reason": "by an operator"}
+            self._emit(Event("user.deleted", pool.id, user.id, actor=OPERATOR, details=details))
 
     async def change_groups(
         self, pool: Pool, user: User, *, add: Collection[str] = (), remove: Collection[str] = ()
@@ -204,10 +238,19 @@ class Users:
         known = {group.name for group in pool.groups}
         refuse(("groups", f"`{name}` is no group of the pool") for name in add if name not in known)
 
-        def regrouped(stored: User) -> User:
-            return replace(stored, groups=ordered_groups(pool, (set(stored.groups) | set(add)) - set(remove)))
+        before: set[str] = set()
 
-        return await self._change(pool, user, regrouped)
+        def regrouped(stored: User) -> User:
+            before.clear()
+            before.update(stored.groups)
+            return replace(stored, groups=ordered_groups(pool, (before | set(add)) - set(remove)))
+
+        changed = await self._change(pool, user, regrouped)
+        after = set(changed.groups)
+        if after != before:
+            details = {"added": sorted(after - before), "removed": sorted(before - after)}
+            self._emit(Event("user.groups_changed", pool.id, user.id, details=details))
+        return changed
 
     async def _change(self, pool: Pool, user: User, change: Callable[[User], User]) -> User:
         """What `change` makes of the user as it is stored, with the time of the change if that differs."""
@@ -218,6 +261,11 @@ class Users:
             return changed if changed == stored else replace(changed, updated_at=now)
 
         return await self._directory.change_user(pool.id, user.id, dated)
+
+
+def _must_change(user: User) -> User:
+    """Whoever may begin a sign-in has to replace the password in it."""
+    return replace(user, state="must_change") if user.state in {"confirmed", "reset_required"} else user
 
 
 def _settled(user: User) -> User:

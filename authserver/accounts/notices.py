@@ -64,6 +64,10 @@ class Notices:
         """Password sign-in is closed after too many failures."""
         await self._tell(pool, user, Kind.ACCOUNT_LOCKED)
 
+    async def reset_required(self, pool: Pool, user: User) -> None:
+        """An operator asks for a new password."""
+        await self._tell(pool, user, Kind.RESET_REQUIRED, link=self._links.page(pool, "account"))
+
     def account_exists(self, pool: Pool, owner: User, medium: Medium, target: str, language: str) -> Message:
         """As `account_exists` below."""
         return account_exists(self._links, pool, owner, medium, target, language)

@@ -47,7 +47,13 @@ class PasswordChanges:
         words = (*words, *context_words(user.username, user.email)) if user is not None else words
         broken = await self._rules.check(pool, user, password, words)
         if broken:
-            raise WeakPassword(tuple(rule.code for rule in broken), "\n".join(rule.sentence for rule in broken))
+            strength = await self._rules.strength(pool, user, password, words)
+            raise WeakPassword(
+                tuple(rule.code for rule in broken),
+                "\n".join(rule.sentence for rule in broken),
+                score=strength.score if strength is not None else None,
+                advice=strength.advice if strength is not None else (),
+            )
 
     async def change(
         self, pool: Pool, user: User, password: str, where: Place | None = None, *, event: str = "password.changed"

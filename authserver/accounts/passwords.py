@@ -131,11 +131,17 @@ class PasswordRules:
         """
         words = tuple(words)
         broken, warnings = self._without_hashing(pool, password, words)
-        strength = None
-        if self._meter is not None:
-            own = own_words(user) if user is not None else ()
-            strength = await self._meter.measure(password[: pool.password_policy.max_length], (*words, *own))
+        strength = await self.strength(pool, user, password, words)
         return Judgement(tuple(broken), tuple(warnings), strength)
+
+    async def strength(
+        self, pool: Pool, user: User | None, password: str, words: Iterable[str] = ()
+    ) -> Strength | None:
+        """How hard it is to guess; None without a meter, or while too many are being measured."""
+        if self._meter is None:
+            return None
+        own = own_words(user) if user is not None else ()
+        return await self._meter.measure(password[: pool.password_policy.max_length], (*words, *own))
 
     def _without_hashing(
         self, pool: Pool, password: str, words: Iterable[str]

@@ -1,7 +1,8 @@
 """A person's own profile: attributes within the pool's schema, and addresses that change once the new one is proven."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from authserver.accounts.links import Links
 from authserver.accounts.mail_codes import MailCodes
@@ -15,7 +16,7 @@ from authserver.model.pools import Pool
 from authserver.model.users import User, fold
 from authserver.rules.addresses import normal_email, normal_phone_number
 from authserver.rules.attributes import attribute_faults
-from authserver.rules.fields import profile_fields, read_fields
+from authserver.rules.fields import Field, profile_fields, read_fields
 from authserver.store import Directory
 
 FIELDS: Mapping[str, CodePurpose] = {"email": "change_email", "phone_number": "change_phone_number"}
@@ -36,20 +37,43 @@ class Profile:
 
     async def save(self, pool: Pool, user: User, form: Mapping[str, str]) -> User:
         """Take the fields that the person may change. What is left empty is removed. Raises InvalidForm."""
-        values, faults = read_fields(profile_fields(pool), form)
-        values |= _locale(pool, form)
+        return await self._take(pool, user, profile_fields(pool), form, _locale(pool, form))
+
+    async def fill(self, pool: Pool, user: User, fields: Iterable[Field], form: Mapping[str, str]) -> User:
+        """Take these fields alone, by the same rules. An address counts as not proven. Raises InvalidForm."""
+        return await self._take(pool, user, fields, form, {})
+
+    async def _taken(self, pool: Pool, user: User, name: object) -> bool:
+        """Whether somebody else signs in by this preferred username."""
+        if "preferred_username" not in pool.sign_in_with or not isinstance(name, str):
+            return False
+        found = await self._directory.find_user(pool.id, name, ("preferred_username",))
+        return found is not None and found.id != user.id
+
+    async def _take(
+        self, pool: Pool, user: User, fields: Iterable[Field], form: Mapping[str, str], more: Mapping[str, object]
+    ) -> User:
+        values, faults = read_fields(fields, form)
+        values |= more
+        addresses = {name: values.pop(name) for name in FIELDS if name in values}
         present = {name: value for name, value in values.items() if value is not None}
-        found = [*faults, *((name, "invalid", sentence) for name, sentence in attribute_faults(pool, present))]
+        known = {name for name, _, _ in faults}
+        broken = [(name, sentence) for name, sentence in attribute_faults(pool, present) if name not in known]
+        found = [*faults, *((name, "invalid", sentence) for name, sentence in broken)]
+        if not found and await self._taken(pool, user, present.get("preferred_username")):
+            found.append(("preferred_username", "taken", ""))
         if found:
             raise InvalidForm(tuple(found))
         now = int(self._clock())
 
         def change(current: User) -> User:
             attributes = {k: v for k, v in current.attributes.items() if k not in values} | present
-            return replace(current, attributes=attributes, updated_at=now)
+            added: dict[str, Any] = {name: value for name, value in addresses.items() if not getattr(current, name)}
+            return replace(current, attributes=attributes, updated_at=now, **added)
 
         changed = await self._directory.change_user(pool.id, user.id, change)
         names = sorted(k for k in values if user.attributes.get(k) != changed.attributes.get(k))
+        names += sorted(k for k in addresses if getattr(user, k) != getattr(changed, k))
         if names:
             self._emit(Event("user.profile_changed", pool.id, user.id, details={"attributes": names}))
         return changed

@@ -9,13 +9,18 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from authserver.accounts.changes import SECRET_SET, Change, FieldChange, client_change, pool_changes
+from authserver.accounts.change_events import client_events, pool_events
+from authserver.accounts.changes import Change, client_change, pool_changes
 from authserver.accounts.clients import MACHINE_GRANT_BYTES
-from authserver.accounts.directory import NewUser, Users, new_user_faults
+from authserver.accounts.directory import Users
+from authserver.accounts.schema_change import NO_CHANGE, SchemaChange, schema_change
+from authserver.accounts.schema_migration import Progress, Survey, migrate, survey
+from authserver.accounts.seeding import new_user, seed_fields, taken_addresses, user_faults
 from authserver.crypto.sealing import Sealer
 from authserver.crypto.secrets import b64url, digest
 from authserver.effects import Clock, Random
 from authserver.errors import NotFound
+from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.keys import SIGNING_ALGORITHMS
 from authserver.model.pools import Pool, trigger_record
@@ -48,7 +53,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What carrying out would change. `notes` are consequences that an operator should know of."""
+    """What carrying out would change. `notes` are consequences that an operator should know of.
+
+    `schema` is what happens to values that users have; with `drop_unconvertible` those that are none of the new type go.
+    """
 
     file: PoolFile
     pool: Pool
@@ -59,6 +67,8 @@ class Plan:
     delete_clients: tuple[str, ...] = ()
     users: tuple[UserSeed, ...] = ()
     dropped_groups: tuple[str, ...] = ()
+    schema: SchemaChange = NO_CHANGE
+    drop_unconvertible: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -76,6 +86,7 @@ class Tools:
     clock: Clock
     random: Random
     sealer: Sealer
+    emit: Emit
 
 
 async def gather(stores: Stores, file: PoolFile) -> Facts:
@@ -96,7 +107,7 @@ async def gather(stores: Stores, file: PoolFile) -> Facts:
         if await stores.directory.find_user(pool_id, seed.username, ("username",)) is not None:
             usernames.add(fold(seed.username))
         else:
-            addresses |= await _taken(stores.directory, pool_id, seed)
+            addresses |= await taken_addresses(stores.directory, pool_id, seed)
     return Facts(
         pool=pool,
         clients=tuple(await registry.clients(pool_id)),
@@ -107,16 +118,6 @@ async def gather(stores: Stores, file: PoolFile) -> Facts:
     )
 
 
-async def _taken(directory: Directory, pool: str, seed: UserSeed) -> set[str]:
-    taken: set[str] = set()
-    if seed.email and seed.email_verified and await directory.find_user(pool, seed.email, ("email",)) is not None:
-        taken.add(seed.email)
-    number = seed.phone_number if seed.phone_number_verified else None
-    if number and await directory.find_user(pool, number, ("phone_number",)) is not None:
-        taken.add(number)
-    return taken
-
-
 def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
     """What has to change for the stores to hold what the file says. Pure.
 
@@ -124,8 +125,12 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
         BadConfig: where the file cannot be carried out: a client id of another pool, a user whose email address is
             another user's, or whose password breaks the pool's policy.
     """
-    target = _with_sealed(file.pool if prune else _with_unmentioned(file.pool, facts.pool), file, facts.pool)
-    changes = pool_changes(facts.pool, target)
+    target = _with_sealed(file.pool if prune else _with_unmentioned(file, facts.pool), file, facts.pool)
+    attributes = facts.pool.attributes if facts.pool is not None else ()
+    schema = schema_change(
+        attributes, target.attributes, renamed_from=file.renamed_from, backfill=file.backfill if facts.pool else {}
+    )
+    changes = pool_changes(facts.pool, target, schema.renamed)
     pool_differs = bool(changes)
     if not facts.keys_complete:
         changes.append(Change("keys", file.pool.id, "create"))
@@ -143,8 +148,8 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
     changes += [Change("client", client_id, "remove") for client_id in gone]
 
     users = tuple(seed for seed in file.users if fold(seed.username) not in facts.usernames)
-    changes += [Change("user", seed.username, "create", _user_fields(seed)) for seed in users]
-    faults = [*_client_faults(facts, file), *_user_faults(facts, file, users)]
+    changes += [Change("user", seed.username, "create", seed_fields(seed)) for seed in users]
+    faults = [*_client_faults(facts, file), *user_faults(file, users, facts.addresses)]
     if faults:
         raise BadConfig(faults)
     return Plan(
@@ -157,16 +162,19 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
         delete_clients=tuple(gone),
         users=users,
         dropped_groups=tuple(c.name for c in changes if c.kind == "group" and c.action == "remove"),
+        schema=schema,
         notes=tuple(_notes(target, (c for c in facts.clients if c.client_id not in {*mentioned, *gone}))),
     )
 
 
-def _with_unmentioned(wanted: Pool, present: Pool | None) -> Pool:
-    """The wanted pool with the groups and resource servers that it does not mention."""
+def _with_unmentioned(file: PoolFile, present: Pool | None) -> Pool:
+    """The wanted pool with the groups, resource servers and attributes that the file does not mention."""
+    wanted = file.pool
     if present is None:
         return wanted
     groups = {g.name for g in wanted.groups}
     servers = {s.identifier for s in wanted.resource_servers}
+    attributes = {a.name for a in wanted.attributes} | set(file.renamed_from.values())
     return replace(
         wanted,
         groups=(*wanted.groups, *(g for g in present.groups if g.name not in groups)),
@@ -174,7 +182,34 @@ def _with_unmentioned(wanted: Pool, present: Pool | None) -> Pool:
             *wanted.resource_servers,
             *(s for s in present.resource_servers if s.identifier not in servers),
         ),
+        attributes=(*wanted.attributes, *(a for a in present.attributes if a.name not in attributes)),
     )
+
+
+async def surveyed(
+    plan: Plan, directory: Directory, *, drop_unconvertible: bool = False, progress: Progress = lambda _: None
+) -> Plan:
+    """The plan, with notes of what a change of attributes does to the values that users have.
+
+    Raises:
+        BadConfig: values are none of an attribute's new type, and may not be dropped. It names the first users.
+        StoreUnavailable.
+    """
+    if not plan.schema:
+        return plan
+    found = await survey(directory, plan.pool.id, plan.schema, drop=drop_unconvertible, progress=progress)
+    if found.unconvertible_count and not drop_unconvertible:
+        name = plan.file.name
+        faults = [
+            Fault(f"{name}: the value of `{attribute}` of the user {username} {reason}", name)
+            for username, attribute, reason in found.unconvertible
+        ]
+        rest = found.unconvertible_count - len(found.unconvertible)
+        faults += [Fault(f"{name}: and {rest:,} more values cannot be converted", name)] if rest else []
+        faults.append(Fault(f"{name}: correct them with `user update`, or delete them with --drop-unconvertible", name))
+        raise BadConfig(faults)
+    notes = (*plan.notes, *found.sentences(plan.schema, drop=drop_unconvertible))
+    return replace(plan, drop_unconvertible=drop_unconvertible, notes=notes)
 
 
 def _with_sealed(wanted: Pool, file: PoolFile, present: Pool | None) -> Pool:
@@ -210,40 +245,12 @@ def _target_client(spec: ClientSpec, present: Client | None) -> Client:
     return replace(client, machine_grant=present.machine_grant, created_at=present.created_at)
 
 
-def _user_fields(seed: UserSeed) -> tuple[FieldChange, ...]:
-    shown: dict[str, object] = {
-        "email": seed.email,
-        "phone_number": seed.phone_number,
-        "groups": list(seed.groups),
-        **seed.attributes,
-        "password": SECRET_SET if seed.password is not None or seed.password_hash is not None else None,
-    }
-    return tuple(FieldChange(name, None, value) for name, value in shown.items() if value)
-
-
 def _client_faults(facts: Facts, file: PoolFile) -> list[Fault]:
     return [
         file.fault(spec.line, f"the client id `{name}` belongs to the pool {facts.elsewhere[name]} already")
         for spec in file.clients
         if (name := spec.client.client_id) in facts.elsewhere
     ]
-
-
-def _user_faults(facts: Facts, file: PoolFile, users: Iterable[UserSeed]) -> list[Fault]:
-    faults: list[Fault] = []
-    for seed in users:
-        label = f"the user `{seed.username}` cannot be created"
-        for name, value in (("email address", seed.email), ("phone number", seed.phone_number)):
-            if value in facts.addresses:
-                faults.append(file.fault(seed.line, f"{label}: the {name} {value} is another user's"))
-        for key, sentence in new_user_faults(file.pool, _new_user(seed)):
-            faults.append(file.fault(seed.line, f"{label}: `{key}` {sentence}"))
-    return faults
-
-
-def seed_faults(file: PoolFile) -> list[Fault]:
-    """What would keep the file's users from being created anywhere, such as a password that breaks the policy."""
-    return _user_faults(Facts(), file, file.users)
 
 
 def _notes(pool: Pool, others: Iterable[Client]) -> Iterable[str]:
@@ -254,22 +261,13 @@ def _notes(pool: Pool, others: Iterable[Client]) -> Iterable[str]:
             yield f"the client {client.client_id}, which the file does not mention, loses the scope {' '.join(lost)}"
 
 
-def _new_user(seed: UserSeed) -> NewUser:
-    return NewUser(
-        username=seed.username,
-        password=seed.password.value if seed.password is not None else None,
-        password_hash=seed.password_hash,
-        email=seed.email,
-        email_verified=seed.email_verified,
-        phone_number=seed.phone_number,
-        phone_number_verified=seed.phone_number_verified,
-        groups=seed.groups,
-        attributes=seed.attributes,
-    )
-
-
-async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = lambda _change: None) -> None:
-    """Make the plan's changes, calling `done` after each.
+async def carry_out(
+    plan: Plan,
+    tools: Tools,
+    done: Callable[[Change], None] = lambda _change: None,
+    progress: Progress = lambda _users: None,
+) -> None:
+    """Make the plan's changes, calling `done` after each; `progress` is told how many users have their values changed.
 
     Raises:
         Conflict: if somebody else took a name meanwhile; what was done stays, and a new plan shows the rest.
@@ -279,7 +277,14 @@ async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = l
     if plan.pool_differs:
         for group in plan.dropped_groups:
             await _empty_group(tools.stores.directory, pool.id, group, int(tools.clock()))
+        done_first = await _change_values(plan, tools, progress)
         await registry.put_pool(_sealed(plan, tools.sealer))
+        for event in pool_events(pool.id, plan.changes):
+            tools.emit(event)
+        if plan.schema:
+            # What was written by the old definitions in the meantime.
+            await _change_values(plan, tools, progress)
+            tools.emit(_schema_changed(plan, done_first))
     by_kind = {(change.kind, change.name): change for change in plan.changes}
     for change in plan.changes:
         if change.kind in {"pool", "attribute", "group", "resource_server"}:
@@ -290,23 +295,55 @@ async def carry_out(plan: Plan, tools: Tools, done: Callable[[Change], None] = l
             await tools.ensure_keys(pool.id)
             done(by_kind["keys", pool.id])
 
+    def client_changed(client_id: str) -> None:
+        change = by_kind["client", client_id]
+        for event in client_events(pool.id, change):
+            tools.emit(event)
+        done(change)
+
     async def change_clients() -> None:
         for client in plan.put_clients:
             await registry.put_client(pool.id, client if client.machine_grant else _first(client, tools))
-            done(by_kind["client", client.client_id])
+            client_changed(client.client_id)
         for client_id in plan.delete_clients:
             await registry.delete_client(pool.id, client_id)
-            done(by_kind["client", client_id])
+            client_changed(client_id)
 
     seeds = iter(plan.users)
 
     async def add_users() -> None:
         for seed in seeds:
-            await tools.users.create(pool, _new_user(seed))
+            await tools.users.create(pool, new_user(seed))
             done(by_kind["user", seed.username])
 
     # Making RSA keys and hashing passwords keep a core each busy for as long as all the rest.
     await _all_of(make_keys(), change_clients(), *(add_users() for _ in range(_SIDE_BY_SIDE)))
+
+
+async def _change_values(plan: Plan, tools: Tools, progress: Progress) -> Survey:
+    if not plan.schema:
+        return Survey()
+    return await migrate(
+        tools.stores.directory,
+        plan.pool.id,
+        plan.schema,
+        tools.clock,
+        drop=plan.drop_unconvertible,
+        progress=progress,
+    )
+
+
+def _schema_changed(plan: Plan, done: Survey) -> Event:
+    change = plan.schema
+    details = {
+        "added": sorted(change.backfill),
+        "removed": sorted(change.removed),
+        "renamed": dict(change.renamed),
+        "converted": {name: definition.type for name, definition in change.converted.items()},
+        "users": done.changed,
+        "dropped": done.unconvertible_count if plan.drop_unconvertible else 0,
+    }
+    return Event("pool.schema_changed", plan.pool.id, details={k: v for k, v in details.items() if v})
 
 
 async def _all_of(*parts: Awaitable[None]) -> None:

@@ -14,9 +14,13 @@ from authserver.effects import Clock, Random, SystemRandom, system_clock
 if TYPE_CHECKING:
     from authserver.accounts.clients import Clients
     from authserver.accounts.directory import Users
+    from authserver.accounts.links import Links
+    from authserver.accounts.notices import Notices
     from authserver.accounts.provision import Tools
     from authserver.crypto.passwords import Passwords
     from authserver.crypto.sealing import Sealer
+    from authserver.events import Emit
+    from authserver.messages.outbox import Outbox
     from authserver.model.pools import Pool
     from authserver.settings import Settings
     from authserver.store import Stores
@@ -62,6 +66,16 @@ async def _migrate(settings: "Settings") -> None:
     await migrate(settings)
 
 
+def _operator() -> str:
+    """The name of whoever runs this process, as the system knows it: the environment could say any."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def _is_new(settings: "Settings") -> bool:
     return settings.database_url is None and not (settings.data_dir / "poolgate.sqlite").exists()
 
@@ -70,7 +84,8 @@ def _is_new(settings: "Settings") -> bool:
 class Run:
     """One run of the command line: what it reaches the world through. `debug` shows tracebacks.
 
-    `is_new` tells whether nothing was ever stored where the settings say, without making it.
+    `is_new` tells whether nothing was ever stored where the settings say, without making it. `operator` is the name that
+    the audit trail has for whoever runs it.
     """
 
     open_stores: OpenStores = _open_stores
@@ -79,6 +94,7 @@ class Run:
     clock: Clock = system_clock
     random: Random = field(default_factory=SystemRandom)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    operator: str = field(default_factory=_operator)
     debug: bool = False
 
 
@@ -89,12 +105,13 @@ def fresh_run() -> Run:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """An open installation, and the clock and chance that go with it."""
+    """An open installation, and the clock and chance that go with it. `emit` takes events into the audit trail."""
 
     opened: Opened
     settings: "Settings"
     clock: Clock
     random: Random
+    emit: "Emit"
 
     @property
     def stores(self) -> "Stores":
@@ -107,21 +124,51 @@ class House:
         opened = self.opened
         stores = opened.stores
         return Users(
-            stores.directory, stores.credentials, opened.passwords, self.clock, self.random, opened.revoke_user
+            stores.directory,
+            stores.credentials,
+            opened.passwords,
+            self.clock,
+            self.random,
+            opened.revoke_user,
+            self.emit,
         )
+
+    def links(self) -> "Links":
+        """Makes the links of messages."""
+        from authserver.accounts.links import Links
+
+        return Links(self.settings.base_url)
+
+    def outbox(self) -> "Outbox":
+        """Where messages are posted: a serving process delivers them."""
+        from authserver.messages.outbox import Outbox
+
+        return Outbox(self.stores.journal, self.opened.sealer, self.clock, self.random)
+
+    def notices(self) -> "Notices":
+        """Tells owners what happened to their accounts."""
+        from authserver.accounts.notices import Notices
+
+        return Notices(self.outbox(), self.stores.one_time, self.links(), self.clock, self.random)
 
     def clients(self) -> "Clients":
         """The operator's hand on clients."""
         from authserver.accounts.clients import Clients
 
-        return Clients(self.stores.registry, self.clock, self.random)
+        return Clients(self.stores.registry, self.clock, self.random, self.emit)
 
     def tools(self) -> "Tools":
         """What carrying out a plan needs."""
         from authserver.accounts.provision import Tools
 
         return Tools(
-            self.stores, self.users(), self.opened.key_ring.ensure, self.clock, self.random, self.opened.sealer
+            self.stores,
+            self.users(),
+            self.opened.key_ring.ensure,
+            self.clock,
+            self.random,
+            self.opened.sealer,
+            self.emit,
         )
 
     async def pool(self, pool_id: str | None) -> "Pool":
@@ -159,7 +206,14 @@ def with_stores(
     settings = load(run, config, data_dir)
 
     async def opened() -> T:
-        async with run.open_stores(settings, run.clock, run.random) as opened:
-            return await work(House(opened, settings, run.clock, run.random))
+        from authserver.audit.collecting import collecting
+
+        async with (
+            run.open_stores(settings, run.clock, run.random) as opened,
+            collecting(
+                opened.stores.journal, run.clock, settings.data_dir / "audit", f"operator:{run.operator}"
+            ) as emit,
+        ):
+            return await work(House(opened, settings, run.clock, run.random, emit))
 
     return asyncio.run(opened())

@@ -25,7 +25,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings."""
-    from authserver.accounts.provision import seed_faults
+    from authserver.accounts.seeding import seed_faults
     from authserver.cli._advice import Advice, pool_advice, settings_advice
     from authserver.cli._branding import hard_to_read, refuse_bad_branding
     from authserver.cli._transports import carrier_faults

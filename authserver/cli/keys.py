@@ -44,12 +44,15 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Make the next key sign, and publish a new next one. Tokens signed before stay good."""
+    from authserver.events import Event
     from authserver.model.keys import SIGNING_ALGORITHMS
     from authserver.tokens.keyring import JWKS_MAX_AGE
 
     async def work(house: House) -> tuple[dict[str, int], list["SigningKey"]]:
         chosen = await house.pool(pool)
         plans = await house.opened.key_ring.rotate(chosen.id, tuple(dict.fromkeys(alg or SIGNING_ALGORITHMS)))
+        for name in plans:
+            house.emit(Event("keys.rotated", chosen.id, details={"alg": name}))
         published = {name: made.published_for for name, made in plans.items()}
         return published, [k for k in await house.stores.registry.keys(chosen.id) if k.alg in published]
 

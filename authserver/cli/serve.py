@@ -145,15 +145,17 @@ async def apply_pool_files(settings: Settings, opened: Opened) -> None:
     Raises BadConfig, before anything is changed, if one of them cannot be applied.
     """
     from authserver.accounts.provision import carry_out
+    from authserver.audit.collecting import collecting
     from authserver.poolfile import load_pool_files
 
-    house = House(opened, settings, opened.clock, opened.random)
     files = load_pool_files(settings.pool_files, environ=os.environ)
     refuse_bad_branding(files)
-    for made in await plans_of(opened.stores, files, prune=False):
-        if not made.empty:
-            await carry_out(made, house.tools())
-            log.info("pool file applied", pool=made.pool.id, changes=len(made.changes))
+    async with collecting(opened.stores.journal, opened.clock, settings.data_dir / "audit", "system") as emit:
+        house = House(opened, settings, opened.clock, opened.random, emit)
+        for made in await plans_of(opened.stores, files, prune=False):
+            if not made.empty:
+                await carry_out(made, house.tools())
+                log.info("pool file applied", pool=made.pool.id, changes=len(made.changes))
     for pool in await opened.stores.registry.pools():
         await opened.key_ring.ensure(pool.id)
 

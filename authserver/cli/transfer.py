@@ -43,7 +43,7 @@ def import_users(
     async def work(house: House) -> "Report":
         chosen = await house.pool(pool)
         source = _source(file, format_, firebase_config, chosen)
-        importing = Import(house.stores.directory, house.clock, house.random)
+        importing = Import(house.stores.directory, house.opened.sealer, house.clock, house.random, house.emit)
         with Bar("rows", quiet=as_json) as bar:
             return await importing.run(source, dry_run=dry_run, progress=lambda stage, rows: bar.show(rows, stage))
 
@@ -77,6 +77,7 @@ def export_users(
     """Write users as JSON lines, which can be imported again, or as CSV."""
     from authserver.accounts.transfer import Exported, export_csv, export_lines
     from authserver.cli._output import say
+    from authserver.events import Event
 
     run: Run = ctx.obj
     if format_ not in {"jsonl", "csv"}:
@@ -87,15 +88,18 @@ def export_users(
     async def work(house: House) -> Exported:
         chosen = await house.pool(pool)
         directory = house.stores.directory
-        with _writer(output) as write, Bar("users", quiet=as_json or output is None) as bar:
-            return await export(
-                directory,
-                chosen,
-                write,
-                wanted,
-                with_hashes=with_hashes,
-                progress=lambda done: bar.show(done, "written"),
-            )
+        written = 0
+
+        def progress(done: int) -> None:
+            nonlocal written
+            written = done
+            bar.show(done, "written")
+
+        try:
+            with _writer(output) as write, Bar("users", quiet=as_json or output is None) as bar:
+                return await export(directory, chosen, write, wanted, with_hashes=with_hashes, progress=progress)
+        finally:  # what was written before it broke off is out as well
+            house.emit(Event("users.exported", chosen.id, details={"count": written, "with_hashes": with_hashes}))
 
     exported = with_stores(ctx, config, data_dir, work)
     if output is not None:

@@ -1,21 +1,29 @@
-"""`poolgate user`: users created, listed, given passwords, grouped, disabled and deleted. In bulk: `transfer`."""
+"""`poolgate user`: users created, listed, shown and deleted. What changes one is in `user_*`; in bulk: `transfer`."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authserver.cli import transfer
+from authserver.cli import transfer, user_changes, user_factors, user_invite, user_standing
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, Run, with_stores
 from authserver.cli._filter import CreatedSince, InGroup, InState, Search, user_filter
 from authserver.cli._input import confirm, new_password, read_attributes
-from authserver.cli._output import moment, record, say, table
+from authserver.cli._output import moment, record, say, table, warn
+from authserver.cli._users import (
+    Generate,
+    Name,
+    Stdin,
+    Temporary,
+    Yes,
+    password_warnings,
+    row_of,
+    until,
+    with_user,
+)
 
 if TYPE_CHECKING:
+    from authserver.model.pools import Pool
     from authserver.model.users import User
-
-Name = Annotated[str, typer.Argument(metavar="USER", help="Username, verified email or phone number, or id.")]
-Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
-Generate = Annotated[bool, typer.Option("--generate-password", help="Make a password and print it this once.")]
 
 _PAGE = 500
 _COLUMNS = ("username", "email", "state", "groups", "created_at", "id")
@@ -27,12 +35,19 @@ def build_app() -> typer.Typer:
         help="Create, list, change, delete, import and export users.", no_args_is_help=True, rich_markup_mode=None
     )
     app.command("create")(create)
+    app.command("invite")(user_invite.invite)
     app.command("list")(list_users)
     app.command("show")(show)
-    app.command("set-password")(set_password)
-    app.command("groups")(groups)
-    app.command("disable")(disable)
-    app.command("enable")(enable)
+    app.command("update")(user_changes.update)
+    app.command("set-password")(user_changes.set_password)
+    app.command("groups")(user_changes.groups)
+    app.command("factors")(user_factors.factors)
+    app.command("confirm")(user_standing.confirm)
+    app.command("reset")(user_standing.reset)
+    app.command("unlock")(user_standing.unlock)
+    app.command("sign-out")(user_standing.sign_out)
+    app.command("disable")(user_standing.disable)
+    app.command("enable")(user_standing.enable)
     app.command("delete")(delete)
     app.command("import")(transfer.import_users)
     app.command("export")(transfer.export_users)
@@ -57,6 +72,12 @@ def create(
     password_stdin: Stdin = False,
     generate_password: Generate = False,
     no_password: Annotated[bool, typer.Option("--no-password", help="Without one, the user cannot sign in.")] = False,
+    temporary: Temporary = False,
+    invite: Annotated[
+        bool, typer.Option("--invite", help="Send the user a temporary password by email or text message.")
+    ] = False,
+    by: user_invite.By = None,
+    client: user_invite.Client = None,
     pool: PoolId = None,
     config: Config = None,
     data_dir: DataDir = None,
@@ -64,11 +85,18 @@ def create(
 ) -> None:
     """Create a user. The password is asked for, or comes from standard input; it is never an argument."""
     from authserver.accounts.directory import NewUser
+    from authserver.accounts.invitations import Invited
 
+    if sum((invite, no_password, password_stdin or generate_password)) > 1 or (temporary and (invite or no_password)):
+        raise typer.BadParameter("say one of --invite, --no-password, or how the password comes")
+    if (by is not None or client is not None) and not invite:
+        raise typer.BadParameter("--by and --client are for an invitation: add --invite")
     run: Run = ctx.obj
-    password = None if no_password else new_password(run, from_stdin=password_stdin, generate=generate_password)
+    password = (
+        None if no_password or invite else new_password(run, from_stdin=password_stdin, generate=generate_password)
+    )
 
-    async def work(house: House) -> "User":
+    async def work(house: House) -> "User | Invited":
         chosen = await house.pool(pool)
         new = NewUser(
             username=username,
@@ -79,11 +107,25 @@ def create(
             phone_number_verified=phone_number_verified,
             groups=tuple(group or ()),
             attributes=read_attributes(chosen, attribute or []),
+            temporary_until=until(house, chosen, temporary=temporary),
         )
-        return await house.users().create(chosen, new)
+        if invite:
+            way = await user_invite.way_of(house, chosen, by, client)
+            return await user_invite.invitations(house).create(chosen, new, way)
+        user = await house.users().create(chosen, new)
+        if password is not None:
+            warnings.extend(password_warnings(house, chosen, password))
+        return user
 
-    made = _row(with_stores(ctx, config, data_dir, work))
-    record(made | ({"password": password} if generate_password else {}), as_json=as_json)
+    warnings: list[str] = []
+    made = with_stores(ctx, config, data_dir, work)
+    if isinstance(made, Invited):
+        user_invite.tell(made, as_json=as_json)
+        return
+    values = row_of(made) | ({"password": password} if generate_password else {})
+    record(values | ({"warnings": warnings} if warnings and as_json else {}), as_json=as_json)
+    for warning in warnings:
+        warn(warning)
 
 
 def list_users(
@@ -116,7 +158,7 @@ def list_users(
         return found
 
     users = with_stores(ctx, config, data_dir, work)
-    table([_row(user) for user in users], _COLUMNS, as_json=as_json, empty="There is no such user.")
+    table([row_of(user) for user in users], _COLUMNS, as_json=as_json, empty="There is no such user.")
 
 
 def show(
@@ -128,115 +170,36 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one user."""
-
-    async def work(house: House) -> dict[str, object]:
-        chosen = await house.pool(pool)
-        user = await house.users().find(chosen, name)
-        sessions = await house.stores.sessions.sessions_of_user(chosen.id, user.id)
-        has_password = await house.stores.directory.password(chosen.id, user.id) is not None
-        failures = await house.stores.directory.password_failures(chosen.id, user.id)
-        return {
-            **_row(user),
-            "has_password": has_password,
-            "password_failures": failures,
-            "sessions": len(sessions),
-            "attributes": dict(user.attributes),
-        }
-
-    record(with_stores(ctx, config, data_dir, work), as_json=as_json)
+    record(with_user(ctx, config, data_dir, pool, name, _shown), as_json=as_json)
 
 
-def set_password(
-    ctx: typer.Context,
-    name: Name,
-    password_stdin: Stdin = False,
-    generate_password: Generate = False,
-    pool: PoolId = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """Give a user a new password. Every session and token of the user ends."""
-    run: Run = ctx.obj
-    password = new_password(run, from_stdin=password_stdin, generate=generate_password)
+async def _shown(house: House, pool: "Pool", user: "User") -> dict[str, object]:
+    from authserver.model.journal import AuditFilter
 
-    async def work(house: House) -> "User":
-        chosen = await house.pool(pool)
-        user = await house.users().find(chosen, name)
-        await house.users().set_password(chosen, user, password)
-        return user
-
-    user = with_stores(ctx, config, data_dir, work)
-    values = {"username": user.username, "id": user.id}
-    sentence = f"{user.username} has a new password, and is signed out everywhere"
-    if generate_password:
-        values["password"] = password
-        sentence += f"\npassword: {password}"
-    say(values, sentence, as_json=as_json)
-
-
-def groups(
-    ctx: typer.Context,
-    name: Name,
-    add: Annotated[list[str] | None, typer.Option(metavar="GROUP", help="Put the user into it.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(metavar="GROUP", help="Take the user out of it.")] = None,
-    pool: PoolId = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """Show or change a user's groups."""
-
-    async def work(house: House) -> "User":
-        chosen = await house.pool(pool)
-        user = await house.users().find(chosen, name)
-        return await house.users().change_groups(chosen, user, add=add or (), remove=remove or ())
-
-    user = with_stores(ctx, config, data_dir, work)
-    values = {"username": user.username, "groups": list(user.groups)}
-    say(values, "\n".join(user.groups) or f"{user.username} is in no group", as_json=as_json)
-
-
-def disable(
-    ctx: typer.Context,
-    name: Name,
-    pool: PoolId = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """Keep a user from signing in. Every session and token of the user ends."""
-
-    async def work(house: House) -> "User":
-        chosen = await house.pool(pool)
-        return await house.users().disable(chosen, await house.users().find(chosen, name))
-
-    user = with_stores(ctx, config, data_dir, work)
-    say(_row(user), f"{user.username} is disabled, and signed out everywhere", as_json=as_json)
-
-
-def enable(
-    ctx: typer.Context,
-    name: Name,
-    pool: PoolId = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """Let a disabled user sign in again."""
-
-    async def work(house: House) -> "User":
-        chosen = await house.pool(pool)
-        return await house.users().enable(chosen, await house.users().find(chosen, name))
-
-    user = with_stores(ctx, config, data_dir, work)
-    say(_row(user), f"{user.username} may sign in again", as_json=as_json)
+    stores = house.stores
+    password = await stores.directory.password(pool.id, user.id)
+    signed_in = AuditFilter(user_id=user.id, kinds=("sign_in.succeeded",))
+    last = await stores.journal.entries(pool.id, signed_in, limit=1)
+    return {
+        **row_of(user),
+        "has_password": password is not None,
+        "password_expires_at": moment(password.expires_at) if password is not None else None,
+        "password_failures": await stores.directory.password_failures(pool.id, user.id),
+        "factors": [c.kind for c in await stores.credentials.credentials(pool.id, user.id)],
+        "backup_codes": await stores.credentials.backup_codes_left(pool.id, user.id),
+        "devices": len(await stores.credentials.devices(pool.id, user.id)),
+        "sessions": len(await stores.sessions.sessions_of_user(pool.id, user.id)),
+        "last_sign_in_at": moment(last[0].at // 1000) if last else None,
+        "accepted_terms_at": moment(user.accepted_terms_at),
+        "delete_after": moment(user.delete_after),
+        "attributes": dict(user.attributes),
+    }
 
 
 def delete(
     ctx: typer.Context,
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     pool: PoolId = None,
     config: Config = None,
     data_dir: DataDir = None,
@@ -245,26 +208,9 @@ def delete(
     """Delete a user with everything that belongs to it."""
     confirm(f"Delete the user {name}?", yes=yes)
 
-    async def work(house: House) -> "User":
-        chosen = await house.pool(pool)
-        user = await house.users().find(chosen, name)
-        await house.users().delete(chosen, user)
-        return user
+    async def work(house: House, chosen: "Pool", found: "User") -> "User":
+        await house.users().delete(chosen, found)
+        return found
 
-    user = with_stores(ctx, config, data_dir, work)
+    user = with_user(ctx, config, data_dir, pool, name, work)
     say({"username": user.username, "id": user.id, "deleted": True}, f"{user.username} is deleted", as_json=as_json)
-
-
-def _row(user: "User") -> dict[str, object]:
-    return {
-        "username": user.username,
-        "id": user.id,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "phone_number": user.phone_number,
-        "phone_number_verified": user.phone_number_verified,
-        "state": user.state,
-        "groups": list(user.groups),
-        "created_at": moment(user.created_at),
-        "updated_at": moment(user.updated_at),
-    }

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     FACTOR_REMOVED = "factor_removed"
     DELETION_PLANNED = "deletion_planned"
     ACCOUNT_LOCKED = "account_locked"
+    RESET_REQUIRED = "reset_required"
 
 
 _BOTH: frozenset[Medium] = frozenset({"email", "sms"})
@@ -70,6 +71,7 @@ TRAITS: Mapping[Kind, Traits] = {
     Kind.FACTOR_REMOVED: Traits(frozenset({"factor", "when"}), frozenset({"username", "factor"})),
     Kind.DELETION_PLANNED: Traits(frozenset({"ends_at", "link"}), frozenset({"username", "date"})),
     Kind.ACCOUNT_LOCKED: Traits(frozenset({"when"}), frozenset({"username"})),
+    Kind.RESET_REQUIRED: Traits(frozenset({"when", "link"}), frozenset({"username"})),
 }
 
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")

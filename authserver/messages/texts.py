@@ -166,6 +166,17 @@ TEXTS: Mapping[str, str] = {
     "account_locked.sms": gettext_noop(
         "Too many wrong passwords for your {pool} account. Reset your password to open it again."
     ),
+    "reset_required.subject": gettext_noop("Choose a new password for your {pool} account"),
+    "reset_required.heading": gettext_noop("A new password is needed"),
+    "reset_required.intro": gettext_noop(
+        "An administrator asks for a new password for the account {username}. You are signed out everywhere. "
+        "A code to this address lets you choose one when you sign in."
+    ),
+    "reset_required.action": gettext_noop("Choose a new password"),
+    "reset_required.note": gettext_noop("The old password opens nothing any more."),
+    "reset_required.sms": gettext_noop(
+        "An administrator asks for a new password for your {pool} account. Sign in to choose one: {link}"
+    ),
     "mail.code": gettext_noop("Your code"),
     "mail.life": gettext_noop("It works once, within {time}."),
     "mail.link": gettext_noop("Or open this link:"),

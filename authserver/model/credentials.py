@@ -36,6 +36,11 @@ class Credential:
     last_used_at: int | None = None
 
 
+def seed_record(pool: str, user_id: str, credential_id: str) -> str:
+    """The name under which a TOTP seed is sealed."""
+    return f"credentials/{pool}/{user_id}/{credential_id}/seed"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A browser that signed the user in. `id` is the digest of its cookie.

@@ -28,6 +28,9 @@ class PasswordPolicy:
 class SignUpPolicy:
     """People registering themselves. `required_attributes` come on top of those the pool's schema requires; `verify`
     are the addresses proven by a code before the account may be used; no `allowed_domains` allows all.
+
+    `terms_required`: whoever has not agreed to the terms is asked at sign-in; so is, from `terms_changed` (seconds) on, who
+    agreed before that. `unconfirmed_days`: after so many an account that nobody confirmed is deleted; 0 keeps it.
     """
 
     enabled: bool = False
@@ -36,10 +39,13 @@ class SignUpPolicy:
     allowed_domains: tuple[str, ...] = ()
     terms_uri: str | None = None
     policy_uri: str | None = None
+    terms_required: bool = False
+    terms_changed: int | None = None
+    unconfirmed_days: int = 30
 
 
 FactorKind = Literal["totp", "email_code", "sms_code", "passkey", "backup_codes"]
-FirstFactor = Literal["password", "passkey", "email_code", "sms_code"]
+FirstFactor = Literal["password", "passkey", "email_code", "sms_code", "custom"]
 
 ACR_LEVELS = (
     "urn:poolgate:acr:1",  # a password
@@ -80,10 +86,18 @@ class RiskPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPolicy:
-    """How a forgotten password is replaced: by a code to a verified address, in this order of preference."""
+    """How a forgotten password is replaced: by a code to a verified address, in this order of preference. `ask`: the
+    person chooses where it goes, before it is sent.
+    """
 
     enabled: bool = True
     by: tuple[Literal["email", "sms"], ...] = ("email", "sms")
+    ask: bool = False
+
+    @property
+    def asks_medium(self) -> bool:
+        """Whether there is anything to choose."""
+        return self.ask and len(self.by) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class SignIn:
     `user_id` and `proofs`: whom the factors given so far belong to. `method`: the factor that the person chose to give
     next. `code`: the handle of the code sent for it. `challenge`: what a passkey must sign (WebAuthn 13.4.3).
     `enrolling`: the factor being set up, with `enrolment` holding its sealed secret. `declined`: invitations that the
-    person turned down here. `risks`: the signals that this sign-in showed.
+    person turned down here. `risks`: the signals that this sign-in showed. `custom` is the sealed state of the pool's own
+    challenges, and `custom_asks` what the one under way asks for.
     """
 
     id: str
@@ -120,3 +121,5 @@ class SignIn:
     enrolment: str | None = None
     declined: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    custom: str | None = None
+    custom_asks: Literal["answer", "password"] | None = None

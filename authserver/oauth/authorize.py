@@ -10,8 +10,11 @@ from authserver.model.sessions import AuthorizationRequest
 from authserver.oauth.engine import Facts, judge_authorization, prove_redirect_uri, refuse_repeated
 from authserver.oauth.requests import READ, check_supported, read_request, requested_scope
 from authserver.services import Services
-from authserver.signin.service import response_uri
-from authserver.signin.steps import Finish, Refuse
+from authserver.signin.responses import response_uri
+from authserver.signin.step_types import (
+    Finish,
+    Refuse,
+)
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Params, Request, redirect
 
@@ -41,7 +44,7 @@ async def authorize(services: Services, issuer: Issuer, request: Request) -> Ans
     # spend, save and answer: a code or an error at once, or a page
     if isinstance(situation.step, Finish | Refuse):
         return redirect(302, await services.sign_ins.conclude(pool, issuer.url, situation, kept=False))
-    await services.sign_ins.keep(situation.sign_in)
+    await services.sign_ins.keep(situation.sign_in, request.address)
     page = f"{issuer.url}/login?{urlencode({'signin': situation.sign_in.id})}"
     return redirect(302, page, *new_cookie)
 

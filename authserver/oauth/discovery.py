@@ -8,7 +8,9 @@ from authserver.oauth.jwks import PUBLIC
 from authserver.oauth.requests import PROMPTS
 from authserver.oauth.token import GRANTS
 from authserver.services import Services
-from authserver.signin.steps import supported_levels
+from authserver.signin.levels import (
+    supported_levels,
+)
 from authserver.tokens.claims import STANDARD_CLAIMS, STANDARD_SCOPES
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request

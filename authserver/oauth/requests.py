@@ -8,7 +8,9 @@ from authserver.errors import ProtocolRefusal
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.model.sessions import AuthorizationRequest
-from authserver.signin.steps import supported_levels
+from authserver.signin.levels import (
+    supported_levels,
+)
 from authserver.tokens.claims import STANDARD_CLAIMS, covering_scope
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params

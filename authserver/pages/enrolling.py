@@ -5,7 +5,7 @@ from markupsafe import Markup
 from authserver.errors import Invalid, Refusal, Throttled, WrongCode, WrongCredentials
 from authserver.model.sessions import Session
 from authserver.pages.backup_codes import download
-from authserver.pages.step_views import code_fault, resend_of
+from authserver.pages.faults import code_fault, resend_of
 from authserver.pages.taken import Taken, taken
 from authserver.pages.views import (
     BackupCodes,
@@ -19,7 +19,9 @@ from authserver.services import Services
 from authserver.signin.enrolling import Shown
 from authserver.signin.origin import Origin
 from authserver.signin.situations import Situation
-from authserver.signin.steps import Enrol
+from authserver.signin.step_types import (
+    Enrol,
+)
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params
 
@@ -109,19 +111,19 @@ async def take_enrolment(
     services: Services, issuer: Issuer, form: Params, situation: Situation, origin: Origin, session: Session | None
 ) -> Taken:
     """What the forms of a set-up hand in. Raises Invalid, Conflict, WrongCode, CodeExpired, Throttled."""
-    proving, step = services.proving, form.get("step")
+    setting_up, step = services.setting_up, form.get("step")
     if step == "download_codes":
         return Taken(session, answer=download(form, issuer.pool.name))
     if step == "codes_saved" or not isinstance(situation.step, Enrol):
         return Taken(session)
     if step == "later":
         if not situation.step.required:
-            await proving.decline_enrolment(situation)
+            await setting_up.decline_enrolment(situation)
         return Taken(session)
     if step == "enrol":
-        await proving.enrol(issuer.pool, situation, form.get("method") or "", origin)
+        await setting_up.enrol(issuer.pool, situation, form.get("method") or "", origin)
         return Taken(session)
     answer = form.get("credential" if step == "enrol_passkey" else "code") or ""
     name = (form.get("name") or "")[:MOST_NAME]  # the page lets nobody type more
-    moved, codes = await proving.enrolled(issuer.pool, situation, answer, name, origin, session)
+    moved, codes = await setting_up.enrolled(issuer.pool, situation, answer, name, origin, session)
     return taken(services, issuer, moved, session, BackupCodes(codes=codes) if codes else None)

@@ -5,7 +5,7 @@ import re
 from authserver.browser import browser_cookie
 from authserver.errors import CodeExpired, Conflict, NotFound, Refusal
 from authserver.pages.frame import Frame, check_form
-from authserver.pages.views import LinkConfirm, LinkDone, LinkGone, NotMe, NotMeDone, View
+from authserver.pages.views import LinkConfirm, LinkDone, LinkGone, NotMe, NotMeDone, SignUpDone, View
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request, redirect
@@ -23,8 +23,8 @@ class ConfirmLinkPage:
 
     async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET: a button, or that the link is over."""
-        token = _token(request)
-        if (answer := _with_cookie(services, issuer, request, CONFIRM, token)) is not None:
+        token = link_token(request)
+        if (answer := with_cookie(services, issuer, request, CONFIRM, token)) is not None:
             return answer
         sent = await services.codes.peek_link(issuer.pool, token)
         view: View = LinkGone(purpose="confirm")
@@ -34,7 +34,7 @@ class ConfirmLinkPage:
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST: uses the link up. Where a sign-in waits, it goes on in its own tab."""
-        token = _token(request)
+        token = link_token(request)
         check_form(services, issuer, request, await request.form(), CONFIRM)
         try:
             sent = await services.codes.spend_link(issuer.pool, token, purpose="confirm")
@@ -44,9 +44,12 @@ class ConfirmLinkPage:
             await services.confirmations.confirmed(issuer.pool, user, sent, None)
         except (CodeExpired, NotFound, Conflict) as refusal:
             reason = "used" if isinstance(refusal, CodeExpired) and refusal.reason == "used" else "expired"
-            view = LinkGone(purpose="confirm", reason="used" if reason == "used" else "expired")
-            return self._page(services, issuer, request, view, token, status=410)
-        return self._page(services, issuer, request, LinkDone(purpose="confirm", elsewhere=True), token)
+            gone = LinkGone(purpose="confirm", reason="used" if reason == "used" else "expired")
+            return self._page(services, issuer, request, gone, token, status=410)
+        if await services.sign_ins.waits(issuer.pool, sent.binding):
+            return self._page(services, issuer, request, LinkDone(purpose="confirm", elsewhere=True), token)
+        view = SignUpDone(continue_url=f"{issuer.url}/account" if issuer.pool.account.enabled else None)
+        return self._page(services, issuer, request, view, token)
 
     def _page(
         self, services: Services, issuer: Issuer, request: Request, view: View, token: str, status: int = 200
@@ -71,8 +74,8 @@ class NotMePage:
 
     async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET: a button, or that the link is over."""
-        token = _token(request)
-        if (answer := _with_cookie(services, issuer, request, NOT_ME, token)) is not None:
+        token = link_token(request)
+        if (answer := with_cookie(services, issuer, request, NOT_ME, token)) is not None:
             return answer
         known = await services.notices.objection(issuer.pool, token)
         view: View = NotMe() if known is not None else LinkGone(purpose="not_me")
@@ -80,7 +83,7 @@ class NotMePage:
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST: ends everything that is open, and has the password replaced."""
-        token = _token(request)
+        token = link_token(request)
         check_form(services, issuer, request, await request.form(), NOT_ME)
         try:
             await services.objections.object(issuer.pool, token)
@@ -106,13 +109,13 @@ class NotMePage:
         )
 
 
-def _token(request: Request) -> str:
+def link_token(request: Request) -> str:
     """The token; "" if it is not even of the form of one, so that it can stand in our own addresses."""
     token = request.query().get("token") or ""
     return token if _TOKEN.fullmatch(token) else ""
 
 
-def _with_cookie(services: Services, issuer: Issuer, request: Request, path: str, token: str) -> Answer | None:
+def with_cookie(services: Services, issuer: Issuer, request: Request, path: str, token: str) -> Answer | None:
     """The form's token is bound to the browser's cookie, so it must have one before the page is made."""
     _, new_cookie = browser_cookie(services, issuer.pool.id, request)
     return redirect(302, f"{issuer.url}{path}?token={token}", *new_cookie) if new_cookie else None

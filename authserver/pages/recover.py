@@ -3,12 +3,12 @@
 from urllib.parse import urlencode
 
 from authserver.errors import Conflict, Invalid, Refusal, Throttled
-from authserver.model.pools import Pool
 from authserver.pages.frame import check_form
 from authserver.pages.sign_in import SignInPage, address, current_session, look
 from authserver.pages.taking import origin_of
 from authserver.pages.views import RecoverAsk, RecoverClosed, View
 from authserver.services import Services
+from authserver.signin.recovering import offers_recovery
 from authserver.signin.situations import Situation
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, Params, Request, redirect
@@ -37,14 +37,16 @@ class RecoverPage:
         check_form(services, issuer, request, form, params.get("signin") or "")
         session = await current_session(services, issuer, request)
         situation = await look(services, issuer, request, params, session)
-        if not _offered(issuer.pool):
+        if not offers_recovery(issuer.pool):
             return self._sign_in.page(
                 services, issuer, request, situation, _view(issuer, params, situation), path=PATH, status=422
             )
         try:
-            await services.recovering.begin(
-                issuer.pool, situation, form.get("username") or "", origin_of(services, issuer, request)
-            )
+            name = form.get("username") or ""
+            if issuer.pool.recovery.asks_medium:
+                await services.recovering.ask_medium(situation, name)
+            else:
+                await services.recovering.begin(issuer.pool, situation, name, origin_of(services, issuer, request))
         except Conflict:
             pass  # sent twice: the other one was faster
         except (Invalid, Throttled) as refusal:
@@ -59,15 +61,11 @@ class RecoverPage:
         return redirect(303, address(issuer, params))
 
 
-def _offered(pool: Pool) -> bool:
-    return pool.recovery.enabled and "password" in pool.mfa.first_factors
-
-
 def _view(
     issuer: Issuer, params: Params, situation: Situation, refusal: Refusal | None = None, form: Params | None = None
 ) -> View:
     pool = issuer.pool
-    if not _offered(pool):
+    if not offers_recovery(pool):
         return RecoverClosed(sign_in_url=address(issuer, params))
     typed = form.get("username") if form is not None else situation.sign_in.identifier
     return RecoverAsk(

@@ -8,10 +8,12 @@ from authserver.errors import Refusal
 from authserver.pages.frame import Frame
 from authserver.pages.mail_links import ConfirmLinkPage, NotMePage
 from authserver.pages.recover import RecoverPage
+from authserver.pages.recover_link import RecoverLinkPage
 from authserver.pages.sign_in import SignInPage
 from authserver.pages.sign_out import SignOutPage
 from authserver.pages.sign_up import SignUpPage
 from authserver.services import Endpoint, Handler, Services
+from authserver.signin.recovery_code import RECOVER_PAGE
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 ACCOUNT_ROOMS = (
     *("security", "sessions", "apps", "activity", "data", "notMe", "address", "password", "factor", "remove", "codes"),
-    *("delete", "deleted"),
+    *("delete", "deleted", "rename"),
 )
 """The addresses below `account`. What stands behind them is loaded with the first visit: it would be a tenth of the
 server's start.
@@ -50,7 +52,7 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
     """The pages of a pool."""
     sign_in, sign_out = SignInPage(frame), SignOutPage(frame)
     sign_up, recover = SignUpPage(sign_in), RecoverPage(sign_in)
-    confirm, not_me = ConfirmLinkPage(frame), NotMePage(frame)
+    confirm, not_me, by_link = ConfirmLinkPage(frame), NotMePage(frame), RecoverLinkPage(frame)
 
     def refuse(services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
         return frame.error(services, request, issuer, refusal)
@@ -62,6 +64,7 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
             "recovery", {"GET": recover.show, "HEAD": recover.show, "POST": recover.submit}, refuse
         ),
         "confirm": Endpoint("link", {"GET": confirm.show, "HEAD": confirm.show, "POST": confirm.submit}, refuse),
+        RECOVER_PAGE: Endpoint("link", {"GET": by_link.show, "HEAD": by_link.show, "POST": by_link.submit}, refuse),
         "notMe": Endpoint("objection", {"GET": not_me.show, "HEAD": not_me.show, "POST": not_me.submit}, refuse),
         **{
             path: Endpoint("account", _room(frame, path), refuse)

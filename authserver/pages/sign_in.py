@@ -11,6 +11,7 @@ from authserver.errors import (
     Refusal,
     SignInGone,
     Throttled,
+    TriggerFailed,
     Vetoed,
     WrongCode,
     WrongCredentials,
@@ -26,9 +27,12 @@ from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of, take
 from authserver.pages.views import View
 from authserver.services import Services
-from authserver.signin.proving import SENT, Moved
+from authserver.signin.challenge_state import Question
+from authserver.signin.moving import SENT, Moved
 from authserver.signin.situations import ACCOUNT, Situation
-from authserver.signin.steps import (
+from authserver.signin.step_types import (
+    AgreeToTerms,
+    AnswerChallenge,
     ConfirmAddress,
     Enrol,
     EnterCode,
@@ -64,9 +68,10 @@ class SignInPage:
         cookies: Headers = []
         try:
             moved = await _brought_up(services, issuer, request, situation, session)
-        except Throttled as refusal:
-            view = await self.view(services, issuer, situation, refusal=refusal)
-            return self.page(services, issuer, request, situation, view, status=429, headers=_retry_after(refusal))
+        except (Throttled, TriggerFailed, WrongCredentials) as refusal:
+            return await self._again(services, issuer, request, params, session, Params(()), refusal)
+        except Vetoed as veto:
+            return self.page(services, issuer, request, situation, refused_view(issuer, situation, veto), status=403)
         except Conflict:
             return redirect(302, address(issuer, params))
         if moved is not None:
@@ -87,6 +92,8 @@ class SignInPage:
         try:
             if form.get("step") == "consent" and form.get("decision") == "deny":
                 return redirect(303, await services.sign_ins.deny(issuer.url, situation))
+            if form.get("step") == "terms" and form.get("decision") == "decline":
+                return await _declined(services, issuer, situation, address(issuer, params))
             became = await take(services, issuer, request, form, situation, session)
             if became.view is not None:
                 return self.page(services, issuer, request, situation, became.view, headers=became.cookies)
@@ -101,7 +108,7 @@ class SignInPage:
             return await _overtaken(services, issuer, request, params, session, cookies)
         except Vetoed as veto:
             return self.page(services, issuer, request, situation, refused_view(issuer, situation, veto), status=403)
-        except SHOWN_AGAIN as refusal:
+        except (*SHOWN_AGAIN, TriggerFailed) as refusal:
             return await self._again(services, issuer, request, params, session, form, refusal)
         return redirect(303, address(issuer, params), *cookies)
 
@@ -117,10 +124,12 @@ class SignInPage:
     ) -> Answer:
         """The same step once more, saying what was wrong."""
         situation = await look(services, issuer, request, params, session)
+        if isinstance(refusal, TriggerFailed) and not isinstance(situation.step, AnswerChallenge):
+            raise refusal
         if isinstance(situation.step, Finish | Refuse | Open):  # another tab has signed the person in meanwhile
             return redirect(303, address(issuer, params))
         view = await self.view(services, issuer, situation, refusal=refusal, form=form)
-        status = 429 if isinstance(refusal, Throttled) else 422
+        status = _status(refusal)
         return self.page(services, issuer, request, situation, view, status=status, headers=_retry_after(refusal))
 
     async def view(
@@ -144,9 +153,13 @@ class SignInPage:
         options: str | None = None
         if isinstance(step, UsePasskey) or (isinstance(step, Identify) and "passkey" in pool.mfa.first_factors):
             options = await services.proving.passkey_options(pool, situation)
+        question: Question | None = None
+        if isinstance(step, AnswerChallenge) and step.begun:
+            question = services.challenge_states.shown(pool, situation.sign_in)
         return step_view(
             issuer,
             situation,
+            question=question,
             now=int(services.clock()),
             sent=sent,
             passkey_options=options,
@@ -216,8 +229,9 @@ async def _brought_up(
     that no form asked for. Raises Throttled, Conflict.
     """
     step, sign_in, pool = situation.step, situation.sign_in, issuer.pool
-    if isinstance(step, Open) or (isinstance(step, Recover) and step.demanded):
-        return await services.proving.resume(pool, sign_in, origin_of(services, issuer, request), session)
+    unbegun = isinstance(step, AnswerChallenge) and not step.begun
+    if isinstance(step, Open) or unbegun or (isinstance(step, Recover) and step.demanded):
+        return await services.moving.resume(pool, sign_in, origin_of(services, issuer, request), session)
     if isinstance(step, EnterCode) and step.method in SENT and sign_in.method != step.method:
         return await services.proving.choose(
             pool, situation, step.method, origin_of(services, issuer, request), session
@@ -226,7 +240,18 @@ async def _brought_up(
 
 
 def _retry_after(refusal: Refusal) -> Headers:
-    return [(b"retry-after", b"%d" % refusal.retry_after)] if isinstance(refusal, Throttled) else []
+    return [(b"retry-after", b"%d" % refusal.retry_after)] if isinstance(refusal, Throttled | TriggerFailed) else []
+
+
+def _status(refusal: Refusal) -> int:
+    return 429 if isinstance(refusal, Throttled) else 503 if isinstance(refusal, TriggerFailed) else 422
+
+
+async def _declined(services: Services, issuer: Issuer, situation: Situation, here: str) -> Answer:
+    """The person does not agree to the terms, if that is what was asked. Raises Conflict, ProtocolRefusal."""
+    if not isinstance(situation.step, AgreeToTerms):
+        return redirect(303, here)
+    return redirect(303, await services.duties.decline(issuer.url, situation))
 
 
 async def _overtaken(

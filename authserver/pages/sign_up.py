@@ -7,16 +7,21 @@ from authserver.errors import Conflict, InvalidForm, Refusal, SignInGone, Thrott
 from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.pages.errors import restart_url
+from authserver.pages.fields import field_views, typed
 from authserver.pages.frame import check_form
+from authserver.pages.new_passwords import new_password
 from authserver.pages.sign_in import SignInPage, address, current_session, look
-from authserver.pages.step_views import new_password
 from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of
-from authserver.pages.views import FieldView, SignUpClosed, SignUpForm, Terms, View
+from authserver.pages.views import SignUpClosed, SignUpForm, Terms, View
 from authserver.rules.fields import sign_up_fields
 from authserver.services import Services
 from authserver.signin.situations import Situation
-from authserver.signin.steps import ConfirmAddress, Finish, Refuse
+from authserver.signin.step_types import (
+    ConfirmAddress,
+    Finish,
+    Refuse,
+)
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, Params, Request, redirect
 
@@ -97,8 +102,10 @@ def sign_up_view(issuer: Issuer, params: Params, *, refusal: Refusal | None = No
     if not pool.sign_up.enabled:
         return SignUpClosed(sign_in_url=sign_in_url)
     return SignUpForm(
-        fields=field_views(pool, refusal, form),
-        password=new_password(pool, _about_password(refusal)) if "password" in pool.mfa.first_factors else None,
+        fields=field_views(sign_up_fields(pool), refusal, typed(form)),
+        password=new_password(pool, _about_password(refusal), unlike=_names(form))
+        if "password" in pool.mfa.first_factors
+        else None,
         terms=_terms(pool, refusal, form),
         allowed_domains=pool.sign_up.allowed_domains,
         fault="throttled" if isinstance(refusal, Throttled) else "refused" if isinstance(refusal, Vetoed) else None,
@@ -108,21 +115,10 @@ def sign_up_view(issuer: Issuer, params: Params, *, refusal: Refusal | None = No
     )
 
 
-def field_views(pool: Pool, refusal: Refusal | None, form: Params | None) -> tuple[FieldView, ...]:
-    """The fields of the form."""
-    faults = {name: code for name, code, _ in refusal.faults} if isinstance(refusal, InvalidForm) else {}
-    return tuple(
-        FieldView(
-            name=field.name,
-            kind=field.kind,
-            required=field.required,
-            value=((form.get(field.name) if form is not None else None) or "")[:_LONGEST],
-            fault=faults.get(field.name),  # type: ignore[arg-type]  # the codes of rules.fields are those of views
-            minimum=field.minimum,
-            maximum=field.maximum,
-        )
-        for field in sign_up_fields(pool)
-    )
+def _names(form: Params | None) -> tuple[str, ...]:
+    """What the password should not hold, of what was typed."""
+    names = ((form.get(n) or "")[:_LONGEST] for n in ("username", "email")) if form is not None else ()
+    return tuple(n for n in names if n)
 
 
 def _about_password(refusal: Refusal | None) -> Refusal | None:

@@ -1,12 +1,9 @@
 """From the step of a sign-in to the view that shows it."""
 
-from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
 from authserver.accounts.notices import way_to
 from authserver.errors import (
-    CodeExpired,
-    Invalid,
     Refusal,
     Throttled,
     Vetoed,
@@ -16,14 +13,17 @@ from authserver.errors import (
 )
 from authserver.messages.masking import mask
 from authserver.model.credentials import SentCode
-from authserver.model.pools import Pool
 from authserver.model.users import User
+from authserver.pages.faults import challenge_fault, code_fault, identifier_fault, password_step_fault, resend_of
+from authserver.pages.fields import field_views, typed
+from authserver.pages.new_passwords import new_password
 from authserver.pages.views import (
     Account,
     BlockedStep,
+    ChallengeStep,
     ClosingStep,
-    CodeFault,
     CodeStep,
+    CompleteProfileStep,
     ConfirmAddressStep,
     ConsentStep,
     EnrolChoice,
@@ -32,23 +32,27 @@ from authserver.pages.views import (
     Method,
     MethodKind,
     MethodStep,
-    NewPassword,
     NewPasswordStep,
     PasskeyStep,
-    PasswordFault,
-    PasswordRules,
     PasswordStep,
     RecoverCode,
-    Resend,
+    RecoverMedium,
+    TermsStep,
     View,
     scope_groups,
 )
-from authserver.signin.proving import SENT
+from authserver.signin.challenge_state import Question
+from authserver.signin.moving import SENT
+from authserver.signin.recovering import offers_recovery
 from authserver.signin.situations import ACCOUNT, Situation
-from authserver.signin.steps import (
+from authserver.signin.step_types import (
+    AgreeToTerms,
+    AnswerChallenge,
     AskConsent,
     Blocked,
+    ChooseMedium,
     ChooseMethod,
+    CompleteProfile,
     ConfirmAddress,
     Enrol,
     EnterCode,
@@ -63,9 +67,6 @@ from authserver.signin.steps import (
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params
 
-RESEND_AFTER = 30
-"""Seconds before a code may be sent again (`accounts.mail_codes`)."""
-
 
 def step_view(
     issuer: Issuer,
@@ -74,6 +75,7 @@ def step_view(
     now: int,
     sent: SentCode | None = None,
     passkey_options: str | None = None,
+    question: Question | None = None,
     refusal: Refusal | None = None,
     form: Params | None = None,
 ) -> View:
@@ -82,6 +84,7 @@ def step_view(
     Args:
         sent: the code under way, where the step waits for one.
         passkey_options: where the step takes a passkey.
+        question: what a challenge of the pool's own shows.
         refusal, form: what was refused, and the form that it came with.
     """
     pool, step, asked = issuer.pool, situation.step, situation.sign_in.request
@@ -95,20 +98,41 @@ def step_view(
                 sign_in_with=pool.sign_in_with,
                 identifier=(form.get("username") or asked.login_hint or "")[:320],
                 accounts=accounts,
-                fault=_identifier_fault(refusal, form),
+                fault=identifier_fault(refusal, form),
                 retry_after=retry_after,
                 sign_up_url=f"{issuer.url}/signup?{urlencode(signin)}" if pool.sign_up.enabled else None,
                 passkey_options=passkey_options,
             )
-        case EnterPassword(identifier, again, others):
+        case EnterPassword(identifier, again, others, _):
             return PasswordStep(
                 identifier=identifier,
-                fault=_password_step_fault(refusal),
+                fault=password_step_fault(refusal),
                 retry_after=retry_after,
                 reauthentication=again,
                 forgot_password_url=recover_url(issuer, situation),
                 others=_methods(others),
             )
+        case AnswerChallenge(identifier, begun, others):
+            shown = question or Question()
+            return ChallengeStep(
+                question=shown.question,
+                image_uri=shown.image,
+                secret=shown.secret,
+                asked=begun,
+                identifier=identifier,
+                fault=challenge_fault(refusal, form),
+                retry_after=retry_after,
+                others=_methods(others),
+            )
+        case AgreeToTerms(since):
+            return TermsStep(
+                tos_uri=pool.sign_up.terms_uri,
+                policy_uri=pool.sign_up.policy_uri,
+                changed=since is not None,
+                since=since,
+            )
+        case CompleteProfile(fields):
+            return CompleteProfileStep(fields=field_views(fields, refusal, typed(form)))
         case ChooseMethod(identifier, second, methods):
             return MethodStep(
                 methods=_methods(methods, situation.user if second else None),
@@ -152,6 +176,13 @@ def step_view(
                 tries_left=refusal.tries_left if isinstance(refusal, WrongCode) else None,
                 retry_after=retry_after,
                 resend=resend_of(sent, now),
+            )
+        case ChooseMedium(identifier, media):
+            return RecoverMedium(
+                identifier=identifier,
+                media=media,
+                fault="throttled" if isinstance(refusal, Throttled) else None,
+                retry_after=retry_after,
             )
         case Recover():
             return RecoverCode(
@@ -214,92 +245,9 @@ def account_of(user: User) -> Account:
 def recover_url(issuer: Issuer, situation: Situation) -> str | None:
     """Where a forgotten password is replaced; None where the pool does not offer it."""
     pool = issuer.pool
-    if not pool.recovery.enabled or "password" not in pool.mfa.first_factors:
+    if not offers_recovery(pool):
         return None
     return f"{issuer.url}/forgotPassword?{urlencode({'signin': situation.sign_in.id})}"
-
-
-def new_password(pool: Pool, refusal: Refusal | None, *, unlike: tuple[str, ...] = ()) -> NewPassword:
-    """The field for a new password, with the pool's rules and what was wrong with the one that was sent."""
-    policy = pool.password_policy
-    return NewPassword(
-        rules=PasswordRules(
-            min_length=policy.min_length,
-            max_length=policy.max_length,
-            lowercase=policy.require_lowercase,
-            uppercase=policy.require_uppercase,
-            numbers=policy.require_numbers,
-            symbols=policy.require_symbols,
-            unlike=unlike,
-        ),
-        fault=_new_password_fault(refusal),
-    )
-
-
-_RULES: dict[str, PasswordFault] = {
-    "min_length": "too_short",
-    "max_length": "too_long",
-    "lowercase": "missing",
-    "uppercase": "missing",
-    "numbers": "missing",
-    "symbols": "missing",
-    "breached": "breached",
-    "history": "reused",
-}
-
-
-def _new_password_fault(refusal: Refusal | None) -> PasswordFault | None:
-    if isinstance(refusal, WeakPassword):
-        return _RULES.get(refusal.rules[0], "weak") if refusal.rules else "weak"
-    return "empty" if isinstance(refusal, Invalid) and refusal.field == "new_password" else None
-
-
-def _identifier_fault(refusal: Refusal | None, form: Params) -> Literal["empty", "throttled", "passkey"] | None:
-    match refusal:
-        case None:
-            return None
-        case Throttled():
-            return "throttled"
-        case _ if form.get("step") == "passkey":
-            return "passkey"
-        case _:
-            return "empty"
-
-
-def _password_step_fault(refusal: Refusal | None) -> Literal["empty", "wrong_credentials", "throttled"] | None:
-    match refusal:
-        case None:
-            return None
-        case Throttled():
-            return "throttled"
-        case WrongCredentials():
-            return "wrong_credentials"
-        case _:
-            return "empty"
-
-
-def code_fault(refusal: Refusal | None) -> CodeFault | None:
-    """What was wrong with a code, if that is what was refused."""
-    match refusal:
-        case Throttled():
-            return "throttled"
-        case WrongCode() | WrongCredentials():
-            return "wrong"
-        case CodeExpired(reason="too_many"):
-            return "too_many"
-        case CodeExpired(reason="used"):
-            return "used"
-        case CodeExpired():
-            return "expired"
-        case Invalid(field="code"):
-            return "empty"
-        case _:
-            return None
-
-
-def resend_of(sent: SentCode | None, now: int) -> Resend:
-    """When the code may be sent again: at once, if it is over."""
-    return Resend(after=max(0, sent.sent_at + RESEND_AFTER - now) if sent is not None else 0)
 
 
 def _to_confirm(user: User | None, sent: SentCode | None) -> str:

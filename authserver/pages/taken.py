@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from authserver.model.sessions import Session
 from authserver.pages.views import View
 from authserver.services import Services
-from authserver.signin.proving import Moved
+from authserver.signin.moving import Moved
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, set_cookie
 

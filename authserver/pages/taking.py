@@ -11,12 +11,16 @@ from authserver.model.users import User
 from authserver.pages.enrolling import take_enrolment
 from authserver.pages.taken import Taken, taken
 from authserver.services import Services
+from authserver.signin.moving import Moved
 from authserver.signin.origin import Origin
-from authserver.signin.proving import Moved
 from authserver.signin.situations import Situation
-from authserver.signin.steps import (
+from authserver.signin.step_types import (
+    AgreeToTerms,
+    AnswerChallenge,
     AskConsent,
     Blocked,
+    ChooseMedium,
+    CompleteProfile,
     Enrol,
     EnterPassword,
     Finish,
@@ -65,7 +69,9 @@ async def take(
             # Even where a session would do by now: another tab may have signed in somebody else.
             moved = await _identified(services, issuer, form, situation, origin, session)
         case "password", (Identify() | EnterPassword()):
-            moved = await services.proving.password(pool, sign_in, form.get("password") or "", origin, session)
+            moved = await services.proving.password(pool, situation, form.get("password") or "", origin, session)
+        case "challenge", AnswerChallenge():
+            moved = await services.proving.answer(pool, situation, form.get("answer") or "", origin, session)
         case "passkey", (Identify() | UsePasskey()):
             moved = await services.proving.passkey(
                 pool,
@@ -82,7 +88,7 @@ async def take(
         case "method", step if not isinstance(step, Finish | Refuse | Blocked):
             moved = await services.proving.choose(pool, situation, form.get("method") or "", origin, session)
         case "choose_method", Enrol():
-            await services.proving.enrol_none(situation)
+            await services.setting_up.enrol_none(situation)
         case "choose_method", Recover():
             await _recover_by_the_other(services, issuer, situation, origin)
         case "choose_method", _:
@@ -90,7 +96,7 @@ async def take(
         case "confirm", Enrol():
             return await take_enrolment(services, issuer, form, situation, origin, session)
         case "resend", Enrol(_, chosen) if chosen is not None:
-            await services.proving.enrol(pool, situation, chosen, origin)
+            await services.setting_up.enrol(pool, situation, chosen, origin)
         case "resend", Recover():
             identifier = sign_in.identifier or ""
             await services.recovering.begin(pool, situation, identifier, origin)
@@ -98,6 +104,8 @@ async def take(
             await services.proving.resend(pool, situation, origin)
         case "confirm", _:
             moved = await services.proving.confirm(pool, situation, form.get("code") or "", origin, session)
+        case "medium", ChooseMedium():
+            await services.recovering.begin_by(pool, situation, form.get("medium") or "", origin)
         case "recover_code", Recover():
             moved = await services.recovering.finish(
                 pool,
@@ -112,15 +120,20 @@ async def take(
             password = form.get("new_password") or ""
             if not password:
                 raise Invalid("Enter a new password.", field="new_password")
-            moved = await services.proving.set_password(pool, situation, password, origin, session)
+            moved = await services.duties.set_password(pool, situation, password, origin, session)
+        case "terms", AgreeToTerms():
+            if form.get("decision") == "accept":
+                await services.duties.agree(pool, situation)
+        case "profile", CompleteProfile():
+            await services.duties.complete(pool, situation, form.values)
         case "closing", KeepAccount():
             if form.get("decision") == "keep":
-                moved = await services.proving.keep_account(pool, situation, origin, session)
+                moved = await services.duties.keep_account(pool, situation, origin, session)
             else:
                 await sign_ins.forget_identifier(sign_in)
         case "invitation", Invite():
             if form.get("decision") == "accept":
-                await services.proving.accept_invitation(pool, situation, origin)
+                await services.setting_up.accept_invitation(pool, situation, origin)
             else:
                 await sign_ins.answer_invitation(pool, situation, postponed=form.get("decision") == "later")
         case (("enrol" | "enrol_totp" | "enrol_passkey" | "codes_saved" | "download_codes" | "later"), _):
@@ -136,11 +149,11 @@ async def _identified(
     sign_in = await sign_ins.identify(situation.sign_in, form.get("username") or "")
     situation = await sign_ins.look(pool, sign_in.id, sign_in.browser, session)
     if form.get("password") is not None and isinstance(situation.step, Identify | EnterPassword):
-        return await services.proving.password(pool, situation.sign_in, form.get("password") or "", origin, session)
+        return await services.proving.password(pool, situation, form.get("password") or "", origin, session)
     if isinstance(situation.step, Finish | Refuse):
         return None
-    # The first factor may be a code, which is sent now.
-    return await services.proving.resume(pool, situation.sign_in, origin, session)
+    # The first factor may be a code, which is sent now, or a challenge, which is made.
+    return await services.moving.resume(pool, situation.sign_in, origin, session)
 
 
 async def _recover_by_the_other(services: Services, issuer: Issuer, situation: Situation, origin: Origin) -> None:

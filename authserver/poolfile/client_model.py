@@ -92,7 +92,9 @@ class UserModel(BaseModel):
     model_config = STRICT
     username: Username = Field(description="Unique in the pool without regard to case.", examples=["ada"])
     password: SecretField | None = Field(default=None, description="Or `password_hash`, or neither.")
-    password_hash: SecretField | None = Field(default=None, description="An encoded Argon2id hash.")
+    password_hash: SecretField | None = Field(
+        default=None, description="A hash in one of the forms of docs/users.md, such as $argon2id$..."
+    )
     email: Email | None = Field(default=None, description="Email address.")
     email_verified: bool = Field(default=False, description="Only a verified address is a sign-in name.")
     phone_number: PhoneNumber | None = Field(default=None, description="With its country code.")

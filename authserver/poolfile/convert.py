@@ -10,7 +10,7 @@ from authserver.poolfile.client_model import ClientModel, UserModel
 from authserver.poolfile.policies import policies, policy_faults
 from authserver.poolfile.pool_model import AttributeModel, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
-from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes
+from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes, value_fault
 from authserver.rules.clients import client_faults, secret_fault
 from authserver.rules.names import STANDARD_SCOPES
 from authserver.tomlfile import Document, Secret
@@ -72,6 +72,7 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
     ]
     secrets += [(("users", i, "password"), u.password) for i, u in parts.users.items()]
     triggers = parts.pool.triggers if parts.pool is not None else []
+    attributes = parts.pool.attributes if parts.pool is not None else []
     secrets += [(("pool", "triggers", i, "secret"), t.secret) for i, t in enumerate(triggers)]
     plain = tuple(f"`{p[-3]}.{p[-1]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
     return PoolFile(
@@ -82,6 +83,8 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         users,
         plain,
         {t.point: t.secret for t in triggers if t.secret is not None},
+        {a.name: a.renamed_from for a in attributes if a.renamed_from is not None},
+        {a.name: a.backfill for a in attributes if a.backfill is not None},
     )
 
 
@@ -111,7 +114,7 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
         note(("pool", *path), sentence)
     _distinct(("pool", "attributes"), "name", dict(enumerate(a.name for a in model.attributes)), note)
     for i, attribute in enumerate(model.attributes):
-        if (fault := _definition_fault(attribute)) is not None:
+        if (fault := _definition_fault(attribute) or _change_fault(attribute, model)) is not None:
             note(("pool", "attributes", i, fault[0]), fault[1])
     return Pool(
         id=model.id,
@@ -121,10 +124,7 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
         sign_in_with=tuple(model.sign_in_with),
         languages=tuple(model.languages),
         branding=_branding(model.branding),
-        attributes=tuple(
-            AttributeDefinition(a.name, a.type, a.mutable, a.required, a.min, a.max, a.self_editable)
-            for a in model.attributes
-        ),
+        attributes=tuple(_definition(a) for a in model.attributes),
         groups=groups,
         resource_servers=servers,
         **policies(model),
@@ -133,6 +133,30 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
 
 def _branding(model: BrandingModel) -> Branding:
     return Branding(model.tokens, model.logo, model.texts, model.logo_dark)
+
+
+def _definition(model: AttributeModel) -> AttributeDefinition:
+    return AttributeDefinition(
+        model.name, model.type, model.mutable, model.required, model.min, model.max, model.self_editable
+    )
+
+
+def _change_fault(model: AttributeModel, pool: PoolModel) -> tuple[str, str] | None:
+    """What is wrong with how values come to the attribute."""
+    former = model.renamed_from
+    if former is not None:
+        if former in OWN_FIELDS or model.name in OWN_FIELDS:
+            return "renamed_from", "is about a key of its own beside the attributes, which keeps its name"
+        if former in {a.name for a in pool.attributes}:
+            return "renamed_from", f"is `{former}`, which is an attribute still"
+        if [a.renamed_from for a in pool.attributes].count(former) > 1:
+            return "renamed_from", f"is `{former}` a second time"
+    if model.backfill is not None:
+        if model.name in OWN_FIELDS:
+            return "backfill", f"cannot be: {model.name} is each user's own"
+        if (fault := value_fault(_definition(model), model.backfill)) is not None:
+            return "backfill", fault
+    return None
 
 
 def _definition_fault(model: AttributeModel) -> tuple[str, str] | None:
@@ -208,8 +232,6 @@ def _user(
 ) -> UserSeed:
     if model.password is not None and model.password_hash is not None:
         note((*path, "password_hash"), "stands beside a password; give one of them")
-    if model.password_hash is not None and not model.password_hash.value.startswith("$argon2id$"):
-        note((*path, "password_hash"), "must be an encoded Argon2id hash, beginning with $argon2id$")
     for kind in ("email", "phone_number"):
         if getattr(model, f"{kind}_verified") and getattr(model, kind) is None:
             note((*path, f"{kind}_verified"), f"is true without {kind}")

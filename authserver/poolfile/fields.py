@@ -123,6 +123,17 @@ def _json_value(value: object) -> object:
     raise ValueError("must be text, a number, true or false, a date and time, or a table of text")
 
 
+def _moment(value: object) -> int:
+    """A TOML date and time, or its RFC 3339 text, in seconds."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ValueError("must be a date and time with its offset, such as 2026-01-31T00:00:00Z")
+    return int(moment.timestamp())
+
+
 def _domain_fault(value: str) -> str | None:
     return None if _DOMAIN.fullmatch(value) else "must be a domain name in lower case, such as example.com"
 
@@ -151,6 +162,7 @@ AcrValue = Annotated[str, _ruled(_acr_fault)]
 Callable_ = Annotated[str, _ruled(_callable_fault)]
 Email = Annotated[str, AfterValidator(normal_email)]
 PhoneNumber = Annotated[str, AfterValidator(normal_phone_number)]
+Moment = Annotated[int, PlainValidator(_moment), WithJsonSchema({"type": "string"})]
 AttributeValue = Annotated[
     Any, PlainValidator(_json_value), WithJsonSchema({"type": ["string", "number", "boolean", "object"]})
 ]

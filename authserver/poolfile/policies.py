@@ -20,6 +20,9 @@ from authserver.tomlfile.lines import KeyPath
 
 _SENT_TO = {"email": "email_code", "phone_number": "sms_code"}
 
+CHALLENGE_POINTS = ("define_auth_challenge", "create_auth_challenge", "verify_auth_challenge_response")
+"""The points of a custom sign-in, which needs all of them."""
+
 SHORTEST_SECRET = 24
 """Characters of the secret that signs a trigger's calls."""
 
@@ -88,6 +91,7 @@ def policy_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
     for i, name in enumerate(model.sign_up.required_attributes):
         if name.startswith("custom:") and name not in defined:
             yield ("sign_up", "required_attributes", i), f"`{name}` is not defined in [[pool.attributes]]"
+    yield from _terms_faults(model)
     if model.sign_up.enabled:
         yield from _sign_up_faults(model)
     for i, trigger in enumerate(model.triggers):
@@ -103,8 +107,16 @@ def _sign_up_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
     if not {"username", "preferred_username", *verify} & set(model.sign_in_with):
         yield ("sign_up", "verify"), "must name an address of sign_in_with: people sign in by verified ones alone"
     sent = {address for address, factor in _SENT_TO.items() if factor in first}
-    if "password" not in first and not sent & verify:
+    if not first & {"password", "custom"} and not sent & verify:
         yield ("sign_up", "verify"), "must name an address that a first factor sends its codes to: there is no password"
+
+
+def _terms_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
+    policy = model.sign_up
+    if policy.terms_required and policy.terms_uri is None and policy.policy_uri is None:
+        yield ("sign_up", "terms_required"), "needs terms_uri or policy_uri: there is nothing to agree to"
+    if policy.terms_changed is not None and not policy.terms_required:
+        yield ("sign_up", "terms_changed"), "asks nobody unless terms_required is true"
 
 
 def _mfa_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
@@ -116,6 +128,9 @@ def _mfa_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
         yield ("mfa", "first_factors"), "must not begin with a sent code where mfa.mode is required"
     if mfa.first_factors == ["passkey"]:
         yield ("mfa", "first_factors"), "names passkey alone: a new person, or a new device, could never begin"
+    missing = [point for point in CHALLENGE_POINTS if point not in {t.point for t in model.triggers}]
+    if "custom" in mfa.first_factors and missing:
+        yield ("mfa", "first_factors"), f"names custom, which needs a trigger at {' and '.join(missing)}"
 
 
 def _trigger_faults(trigger: TriggerModel) -> Iterator[tuple[str, str]]:

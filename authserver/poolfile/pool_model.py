@@ -9,6 +9,7 @@ from authserver.poolfile.fields import (
     STRICT,
     AcrValue,
     AttributeName,
+    AttributeValue,
     Callable_,
     Domain,
     Email,
@@ -16,6 +17,7 @@ from authserver.poolfile.fields import (
     Identifier,
     Label,
     Language,
+    Moment,
     PoolId,
     ScopeName,
     Seconds,
@@ -45,6 +47,20 @@ class SignUpModel(BaseModel):
     allowed_domains: list[Domain] = Field(default=[], description="Email domains that may register; empty allows all.")
     terms_uri: WebPage | None = Field(default=None, description="The terms that people must agree to.")
     policy_uri: WebPage | None = Field(default=None, description="The privacy policy, linked beside the terms.")
+    unconfirmed_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Days after which an account that nobody confirmed is deleted; 0 keeps it.",
+    )
+    terms_required: bool = Field(
+        default=False, description="Whether those who have not agreed to the terms are asked when they sign in."
+    )
+    terms_changed: Moment | None = Field(
+        default=None,
+        description="Since when the terms are in force: who agreed before is asked again.",
+        examples=["2026-01-31T00:00:00Z"],
+    )
 
 
 class PasswordPolicyModel(BaseModel):
@@ -74,8 +90,10 @@ class MfaModel(BaseModel):
     factors: list[Literal["totp", "email_code", "sms_code", "passkey", "backup_codes"]] = Field(
         default=[], description="The second factors that people may set up."
     )
-    first_factors: list[Literal["password", "passkey", "email_code", "sms_code"]] = Field(
-        default=["password"], min_length=1, description="What a sign-in may begin with; the first is offered first."
+    first_factors: list[Literal["password", "passkey", "email_code", "sms_code", "custom"]] = Field(
+        default=["password"],
+        min_length=1,
+        description="What a sign-in may begin with; the first is offered first. `custom`: challenges of the triggers.",
     )
     acr_levels: list[AcrValue] = Field(
         default=list(ACR_LEVELS),
@@ -105,6 +123,9 @@ class RecoveryModel(BaseModel):
     enabled: bool = Field(default=True, description="Whether the pages offer it.")
     by: list[Literal["email", "sms"]] = Field(
         default=["email", "sms"], min_length=1, description="Where the code goes, in this order: verified ones alone."
+    )
+    ask: bool = Field(
+        default=False, description="Whether people choose where it goes before it is sent, if there are two ways."
     )
 
 
@@ -238,6 +259,12 @@ class AttributeModel(BaseModel):
     min: float | None = Field(default=None, description="Least value; of text, the least length.")
     max: float | None = Field(default=None, description="Greatest value; of text, the greatest length.")
     self_editable: bool = Field(default=True, description="Whether users may change their own.")
+    renamed_from: AttributeName | None = Field(
+        default=None, description="Its former name: the values that users have of that move here."
+    )
+    backfill: AttributeValue | None = Field(
+        default=None, description="A value for the users that are there when the attribute is added.", examples=["none"]
+    )
 
 
 class PoolModel(BaseModel):

@@ -39,7 +39,8 @@ class PoolFile:
     """One pool file, read and checked. `name` is how messages call it; lines are counted from 1.
 
     `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference;
-    `trigger_secrets` sign the calls of the triggers, by point.
+    `trigger_secrets` sign the calls of the triggers, by point. `renamed_from` has former names of attributes and
+    `backfill` values for users that are there when one is added, both by the attribute's name.
     """
 
     path: Path
@@ -49,6 +50,8 @@ class PoolFile:
     users: tuple[UserSeed, ...] = ()
     plain_secrets: tuple[str, ...] = ()
     trigger_secrets: Mapping[str, Secret] = field(default_factory=dict)
+    renamed_from: Mapping[str, str] = field(default_factory=dict)
+    backfill: Mapping[str, object] = field(default_factory=dict)
 
     def fault(self, line: int, sentence: str) -> Fault:
         """A fault found later, such as a name that the stores hold already."""

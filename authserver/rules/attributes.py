@@ -1,5 +1,6 @@
 """Attributes of users: which names there are, and which values fit a pool's definition."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,6 +30,9 @@ OWN_FIELDS = ("email", "phone_number")
 
 LONGEST_VALUE = 2048
 
+LARGEST_WHOLE = 2**53
+"""Of whole numbers, what every reader of JSON takes for the same one (RFC 8259 6)."""
+
 _CUSTOM_NAME = re.compile(r"custom:[A-Za-z0-9_.-]{1,20}", re.ASCII)
 _ADDRESS = frozenset({"formatted", "street_address", "locality", "region", "postal_code", "country"})
 
@@ -51,7 +55,7 @@ def attribute_faults(pool: Pool, attributes: Mapping[str, object]) -> list[tuple
             faults.append((name, "is a key of its own beside the attributes"))
         elif definition is None and name != "address":
             faults.append((name, "is no standard claim, and the pool does not define it"))
-        elif (found := _address_fault(value) if definition is None else _value_fault(definition, value)) is not None:
+        elif (found := _address_fault(value) if definition is None else value_fault(definition, value)) is not None:
             faults.append((name, found))
     return faults
 
@@ -67,17 +71,20 @@ def _address_fault(value: object) -> str | None:
     return None
 
 
-def _value_fault(definition: AttributeDefinition, value: object) -> str | None:
+def value_fault(definition: AttributeDefinition, value: object) -> str | None:
+    """Why the value does not fit the definition, in words; None if it does."""
     if definition.type == "boolean":
         return None if isinstance(value, bool) else "must be true or false"
     if definition.type == "number":
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return "must be a number"
+        if abs(value) > LARGEST_WHOLE if isinstance(value, int) else not math.isfinite(value):
+            return "is too large for a number"
         return _bounds_fault(definition, value, "must be")
     if not isinstance(value, str):
         return "must be text"
     if definition.type == "datetime":
-        return None if _is_datetime(value) else "must be a date and time with its offset, such as 2026-01-31T12:00:00Z"
+        return None if is_datetime(value) else "must be a date and time with its offset, such as 2026-01-31T12:00:00Z"
     return text_fault(value, LONGEST_VALUE) or _bounds_fault(definition, len(value), "must have a length of")
 
 
@@ -89,7 +96,8 @@ def _bounds_fault(definition: AttributeDefinition, size: float, what: str) -> st
     return None
 
 
-def _is_datetime(value: str) -> bool:
+def is_datetime(value: str) -> bool:
+    """Whether it is a date and time with its offset (RFC 3339)."""
     try:
         return datetime.fromisoformat(value).tzinfo is not None
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from authserver.model.pools import AttributeDefinition, Pool
 from authserver.rules.addresses import normal_email, normal_phone_number
-from authserver.rules.attributes import LONGEST_VALUE
+from authserver.rules.attributes import LARGEST_WHOLE, LONGEST_VALUE
 from authserver.rules.names import text_fault, username_fault
 
 FaultCode = Literal[
@@ -156,7 +156,7 @@ def _number(field: Field, text: str) -> float:
         number = float(text) if any(c in text for c in ".eE") else int(text)
     except ValueError:
         raise _Fault("invalid") from None
-    if not math.isfinite(number):
+    if not math.isfinite(number) or (isinstance(number, int) and abs(number) > LARGEST_WHOLE):
         raise _Fault("invalid")
     if field.minimum is not None and number < field.minimum:
         raise _Fault("too_small")

@@ -288,6 +288,7 @@ def _settings(model: "SettingsModel", given: Mapping[str, _Given], document: Doc
         trusted_proxies=tuple(model.trusted_proxies),
         log_format=model.log.format,
         guesses_per_address=model.guessing.per_address,
+        sign_ins_per_address=model.guessing.sign_ins_per_address,
         log_level=model.log.level,
         log_requests=model.log.requests,
         breached_file=model.protection.breached_file,

@@ -183,6 +183,12 @@ class GuessingModel(BaseModel):
         le=1_000_000,
         description="Failed passwords that one address (an IPv6 /64) may send within 10 minutes, over all accounts.",
     )
+    sign_ins_per_address: int = Field(
+        default=3000,
+        ge=1,
+        le=10_000_000,
+        description="Sign-ins that one address (an IPv6 /64) may start within an hour; each waits in Redis for a day.",
+    )
 
 
 class ProtectionModel(BaseModel):

@@ -60,6 +60,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     log_format: LogFormat
     guesses_per_address: int
+    sign_ins_per_address: int
     log_level: LogLevel
     log_requests: bool
     breached_file: Path | None = None

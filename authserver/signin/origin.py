@@ -17,13 +17,17 @@ class Origin:
 
     @property
     def network(self) -> str:
-        """What is counted: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            return self.address
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.ipv4_mapped is not None:  # how a socket that takes both families names an IPv4 peer
-                return str(address.ipv4_mapped)
-            return str(ipaddress.ip_network((address, 64), strict=False))
-        return self.address
+        return network_of(self.address)
+
+
+def network_of(address: str) -> str:
+    """What is counted: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:  # how a socket that takes both families names an IPv4 peer
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address

@@ -112,15 +112,16 @@ class PasswordFactor:
         # device is not counted: its owner's mistakes must not close the account to others, nor theirs to it.
         failures = 0 if known else await directory.count_password_failure(pool_id, user_id)
         credential = await directory.password(pool_id, user_id)
-        if credential is not None and credential.expires_at is not None and credential.expires_at <= self._clock():
-            credential = None  # a temporary password whose time is over
+        over = credential is not None and credential.expires_at is not None and credential.expires_at <= self._clock()
+        credential = None if over else credential  # a temporary password whose time is over is a wrong one
         open_to_sign_in = user is not None and user.may_begin and failures <= CLOSED_AFTER
         usable = credential if open_to_sign_in and len(password) <= pool.password_policy.max_length else None
         right = await self._passwords.verify(usable.hash if usable is not None else None, password)
         if user is None or usable is None or not right:
             if failures == CLOSED_AFTER and user is not None:
                 await self._close(pool, user, origin, client_id)
-            self._report("sign_in.failed", pool, user, origin, client_id, reason=_reason(user, failures, right=right))
+            reason = "temporary password is over" if over else _reason(user, failures, right=right)
+            self._report("sign_in.failed", pool, user, origin, client_id, reason=reason)
             raise WrongCredentials
 
         await asyncio.gather(

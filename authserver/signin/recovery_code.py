@@ -1,9 +1,14 @@
 """The code by which a forgotten password is replaced: where it goes, and the same for names that nobody has."""
 
+from collections.abc import Callable
+
 from authserver.accounts.mail_codes import MailCodes
 from authserver.model.credentials import Medium, SentCode
 from authserver.model.pools import Pool
 from authserver.model.users import User
+
+RECOVER_PAGE = "recover"
+"""The page behind the link in the message."""
 
 
 async def send_recovery_code(
@@ -17,6 +22,7 @@ async def send_recovery_code(
     language: str,
     client_name: str,
     device: str | None,
+    link: Callable[[str], str],
 ) -> SentCode:
     """Send a code to a proven address of the user; to nobody, if there is none.
 
@@ -29,6 +35,7 @@ async def send_recovery_code(
         language: that the person reads.
         client_name: of the client whose sign-in it is.
         device: the browser, if it signed the user in before.
+        link: makes the address of the page behind the link from its token; it is good in any browser.
 
     Raises:
         Throttled: asked for too soon or too often.
@@ -45,6 +52,7 @@ async def send_recovery_code(
         language=language,
         client_name=client_name,
         device=device,
+        link=link,
     )
 
 

@@ -4,42 +4,33 @@ Each method loads nothing from HTTP and writes no page. Whoever drives a sign-in
 method, then asks `look` for the next step.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
-from types import MappingProxyType
-from urllib.parse import urlencode
 
 from authserver.crypto.secrets import digest, same
 from authserver.effects import Clock, Random
-from authserver.errors import Conflict, Invalid, ProtocolRefusal, SignInGone
+from authserver.errors import Conflict, Invalid, ProtocolRefusal, SignInGone, Throttled
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.grants import AuthorizationCode, Consent, Grant
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
 from authserver.model.users import User
-from authserver.signin.keeping import LIFETIME, Keeping
+from authserver.signin.keeping import LIFETIME, NOTHING_PROVEN, Keeping
+from authserver.signin.origin import network_of
 from authserver.signin.passwords import sign_in_name
+from authserver.signin.responses import response_uri
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.situations import ACCOUNT, DECLINED, Situation, Situations
-from authserver.signin.steps import Finish, Refuse, asked_scope, too_old
-from authserver.store import Directory, Grants, OneTime
-from authserver.tokens import codes
-
-_NOTHING_PROVEN: Mapping[str, object] = MappingProxyType(
-    {"authentication": None, "user_id": None, "proofs": (), "method": None, "code": None, "risks": ()}
+from authserver.signin.step_types import (
+    Finish,
+    Refuse,
 )
-
-
-def response_uri(request: AuthorizationRequest, issuer: str, **members: str) -> str:
-    """The redirect URI with the response's members, `state` and `iss` in its query (RFC 6749 4.1.2, RFC 9207 2)."""
-    values = dict(members)
-    if request.state is not None:
-        values["state"] = request.state
-    values["iss"] = issuer
-    separator = "&" if "?" in request.redirect_uri else "?"
-    return f"{request.redirect_uri}{separator}{urlencode(values)}"
-
+from authserver.signin.steps import (
+    asked_scope,
+    too_old,
+)
+from authserver.store import Counters, Directory, Grants, OneTime
+from authserver.tokens import codes
 
 MOST_IDENTIFIER = 320
 
@@ -47,6 +38,11 @@ DECLINED_FOR = 90 * 86400
 """Seconds for which an invitation that was turned down does not come again; one put off, for `POSTPONED_FOR`."""
 
 POSTPONED_FOR = 7 * 86400
+
+
+STARTS = 3000
+STARTS_WITHIN = 3600
+"""Sign-ins that one network address may start within so many seconds."""
 
 
 class SignIns:
@@ -61,9 +57,11 @@ class SignIns:
         keeping: Keeping,
         situations: Situations,
         sessions: BrowserSessions,
+        counters: Counters,
         clock: Clock,
         random: Random,
         emit: Emit,
+        per_address: int = STARTS,
     ) -> None:
         self._directory = directory
         self._grants = grants
@@ -74,6 +72,8 @@ class SignIns:
         self._clock = clock
         self._random = random
         self._emit = emit
+        self._counters = counters
+        self._per_address = per_address
 
     def _now(self) -> int:
         return int(self._clock())
@@ -106,8 +106,16 @@ class SignIns:
         """What a passkey must sign that a browser offers on the very first page."""
         return self._random.token(32) if "passkey" in pool.mfa.first_factors else None
 
-    async def keep(self, sign_in: SignIn) -> None:
-        """Store a started sign-in, so that its pages can find it."""
+    async def keep(self, sign_in: SignIn, address: str) -> None:
+        """Store a started sign-in, so that its pages can find it. Raises Throttled: each waits in memory for a day,
+        so what one address can have wait is bounded.
+        """
+        counted = f"sign-ins {network_of(address)}"
+        admission = await self._counters.admit_within(
+            sign_in.pool, counted, now=self._clock(), limit=self._per_address, window=STARTS_WITHIN
+        )
+        if not admission.allowed:
+            raise Throttled(admission.retry_after, "Too many sign-ins were started.", detail="sign-ins of an address")
         await self._keeping.create(sign_in)
 
     async def look(self, pool: Pool, sign_in_id: str, browser: str | None, session: Session | None) -> Situation:
@@ -124,18 +132,22 @@ class SignIns:
             raise SignInGone("expired", restart=restart)
         return await self._situations.of(pool, sign_in, session)
 
+    async def waits(self, pool: Pool, sign_in_id: str) -> bool:
+        """Whether a sign-in can still be completed, in its own browser."""
+        return await self._keeping.waiting(pool.id, sign_in_id, self._now()) is not None
+
     async def identify(self, sign_in: SignIn, identifier: str) -> SignIn:
         """The person says who they are; whether such a user exists is not looked at. Raises Invalid, SignInGone."""
         identifier = identifier.strip()
         if not identifier or len(identifier) > MOST_IDENTIFIER or not identifier.isprintable():
             raise Invalid("Enter the name you sign in with.", field="username")
-        return await self._keeping.change(sign_in, identifier=identifier, **_NOTHING_PROVEN)
+        return await self._keeping.change(sign_in, identifier=identifier, **NOTHING_PROVEN)
 
     async def forget_identifier(self, sign_in: SignIn) -> SignIn:
         """Back to asking who it is, somebody else than the account signed in."""
         challenge = self._random.token(32)  # the first page may offer passkeys
         return await self._keeping.change(
-            sign_in, identifier=None, other_account=True, challenge=challenge, **_NOTHING_PROVEN
+            sign_in, identifier=None, other_account=True, challenge=challenge, **NOTHING_PROVEN
         )
 
     async def choose_account(self, pool: Pool, sign_in: SignIn, user: User) -> SignIn:

@@ -11,7 +11,14 @@ from authserver.model.sessions import Session, SignIn
 from authserver.model.users import User
 from authserver.protection.risk import strongest
 from authserver.signin.factors.summary import Summary, summarize
-from authserver.signin.steps import Facts, Step, needs_factors, next_step
+from authserver.signin.step_types import (
+    Facts,
+    Step,
+)
+from authserver.signin.steps import (
+    needs_factors,
+    next_step,
+)
 from authserver.store import Credentials, Directory, Grants, OneTime, Registry
 
 ACCOUNT = ":account"

@@ -4,195 +4,35 @@ What a person has to do is not a script but a consequence of what is known: who 
 the client and the request ask for, and in which state the account is. Steps never call steps (DESIGN 6.3).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-from authserver.model.clients import Client
-from authserver.model.grants import Consent
 from authserver.model.pools import Pool
-from authserver.model.sessions import Authentication, AuthorizationRequest, Proof, Session, SignIn
+from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
 from authserver.model.users import User
-from authserver.signin.factors.summary import Summary, acr, is_multi_factor, level
-from authserver.tokens.claims import covering_scope
-
-
-@dataclass(frozen=True, slots=True)
-class Identify:
-    """Ask who it is. `known`: a session whose person may go on with one click. `methods`: what a sign-in here may begin
-    with.
-    """
-
-    known: Session | None = None
-    methods: tuple[str, ...] = ("password",)
-
-
-@dataclass(frozen=True, slots=True)
-class EnterPassword:
-    """Ask for the password of `identifier`. `again`: the person is signed in already and must prove it once more.
-    `others`: what may be given instead.
-    """
-
-    identifier: str
-    again: bool = False
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EnterCode:
-    """Ask for a code: a sent one, of an authenticator app, or a backup code. `second`: it comes after another factor.
-
-    `remember_days`: for how long the device may be remembered, 0 if that is not offered.
-    """
-
-    method: Literal["email_code", "sms_code", "totp", "backup_codes"]
-    identifier: str
-    second: bool
-    others: tuple[str, ...] = ()
-    remember_days: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class UsePasskey:
-    """Ask for a passkey."""
-
-    identifier: str | None
-    second: bool
-    others: tuple[str, ...] = ()
-    remember_days: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChooseMethod:
-    """Ask which of the factors to give."""
-
-    identifier: str
-    second: bool
-    methods: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol:
-    """Have a factor set up: because a second one is `required` and there is none, or because the person took the
-    invitation. `chosen` is the one under way.
-    """
-
-    choices: tuple[str, ...]
-    chosen: str | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmAddress:
-    """A new account waits for the code that was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recover:
-    """A forgotten password: the code that was sent, and a new password. `demanded`: the operator asked for a reset."""
-
-    demanded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SetPassword:
-    """The password was a temporary one: have it replaced."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeepAccount:
-    """The account waits for its deletion: is that still wanted?"""
-
-    delete_after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """The sign-in looks like somebody else's, and the pool lets none such in."""
-
-    signals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Everything is proven: open the session. Not a page."""
-
-    user_id: str
-    proofs: tuple[Proof, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Invite:
-    """Signed in; invite the person to add a passkey."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskConsent:
-    """Ask whether the client may have the scopes; `new` are those not allowed before."""
-
-    authentication: Authentication
-    scope: tuple[str, ...]
-    new: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Everything is proven and allowed: answer the client."""
-
-    authentication: Authentication
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """The client asked for what cannot be had: answer it with this error (OpenID Connect Core 3.1.2.6)."""
-
-    code: str
-    sentence: str
-
-
-Step = (
-    Identify
-    | EnterPassword
-    | EnterCode
-    | UsePasskey
-    | ChooseMethod
-    | Enrol
-    | ConfirmAddress
-    | Recover
-    | SetPassword
-    | KeepAccount
-    | Blocked
-    | Open
-    | Invite
-    | AskConsent
-    | Finish
-    | Refuse
+from authserver.signin.factors.summary import is_multi_factor, level
+from authserver.signin.levels import mfa_mode, wanted_level
+from authserver.signin.owed import owed
+from authserver.signin.step_types import (
+    AnswerChallenge,
+    AskConsent,
+    Blocked,
+    ChooseMedium,
+    ChooseMethod,
+    ConfirmAddress,
+    Enrol,
+    EnterCode,
+    EnterPassword,
+    Facts,
+    Finish,
+    Identify,
+    Invite,
+    KeepAccount,
+    Open,
+    Recover,
+    Refuse,
+    SetPassword,
+    Step,
+    UsePasskey,
 )
-
-RiskVerdict = Literal["ignore", "notify", "require_factor", "block"]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the choice rests on.
-
-    `session` is live and its user may sign in; `consent` is what that user allowed before. `user` is whom the proofs of
-    the sign-in, or else the session, belong to; `summary` are that user's factors, None where nothing can hang on them.
-    `remembered`: this device needs no second factor. `passed_by`: the user had a second factor when the authentication
-    took place, whether it was given or not. `risk` is what the pool wants done about the signals of this sign-in.
-    `invitable`: a passkey could be added, and the person has not declined lately.
-    """
-
-    pool: Pool
-    sign_in: SignIn
-    client: Client
-    session: Session | None
-    consent: Consent | None
-    user: User | None = None
-    summary: Summary | None = None
-    remembered: bool = False
-    passed_by: bool = False
-    risk: RiskVerdict = "ignore"
-    invitable: bool = False
+from authserver.tokens.claims import covering_scope
 
 
 def next_step(facts: Facts, now: int) -> Step:
@@ -210,6 +50,9 @@ def next_step(facts: Facts, now: int) -> Step:
         return _prove(facts)
     if request.id_token_hint_sub is not None and request.id_token_hint_sub != authentication.user_id:
         return Refuse("login_required", "The user named by id_token_hint is not the one signed in.")
+    duty = owed(facts.pool, facts.client, facts.user, now) if facts.user is not None else None
+    if duty is not None:
+        return Refuse("interaction_required", "The user has something to add or to agree to.") if silent else duty
     if facts.invitable and sign_in.authentication is not None and not silent:
         if sign_in.enrolling == "passkey":
             return Enrol(("passkey",), "passkey", required=False)
@@ -278,8 +121,11 @@ def _prove(facts: Facts) -> Step:
     registering = sign_in.method == "confirm" and not sign_in.proofs
     if registering and (facts.user is None or facts.user.state == "unconfirmed"):
         return ConfirmAddress()  # of an account without a password, or of one that is no more
-    if sign_in.method == "recover" and sign_in.code is not None and not sign_in.proofs:
-        return Recover()
+    if sign_in.method == "recover" and not sign_in.proofs:
+        if sign_in.code is not None:
+            return Recover()
+        if facts.pool.recovery.asks_medium and sign_in.identifier is not None:
+            return ChooseMedium(sign_in.identifier, facts.pool.recovery.by)
     if sign_in.user_id is not None and sign_in.proofs and facts.user is not None:
         return _second_factor(facts, sign_in.proofs)
     methods = facts.pool.mfa.first_factors
@@ -302,44 +148,16 @@ def _first_factor(facts: Facts, methods: tuple[str, ...]) -> Step:
             return UsePasskey(sign_in.identifier, second=False, others=others)
         case "email_code" | "sms_code":
             return EnterCode(method, identifier, second=False, others=others)
+        case "custom":
+            if sign_in.custom_asks == "password":
+                return EnterPassword(identifier, others=others, custom=True)
+            return AnswerChallenge(identifier, begun=sign_in.custom_asks is not None, others=others)
         case _:
             again = facts.session is not None and not sign_in.other_account
             return EnterPassword(identifier, again=again, others=others)
 
 
 # -------------------------------------------------------------------------------------- what else is needed
-
-
-def mfa_mode(pool: Pool, client: Client) -> str:
-    """Whether a second factor is asked for: the client's word over the pool's, except that "required" of the pool is a
-    floor.
-    """
-    if pool.mfa.mode == "required" or client.mfa is None:
-        return pool.mfa.mode
-    return client.mfa
-
-
-def wanted_level(pool: Pool, request: AuthorizationRequest) -> int:
-    """The level of authentication that the request asks for by `acr_values`: the least of those it would take; 0 if it
-    names none that we know (Core 3.1.2.1: they are voluntary, and unknown ones ask nothing of us).
-    """
-    levels = [i for i, name in enumerate(pool.mfa.acr_levels, 1) if name in request.acr_values]
-    return min(levels, default=0)
-
-
-def supported_levels(pool: Pool) -> tuple[str, ...]:
-    """The names of the levels that somebody may reach in this pool, lowest first (`acr_values_supported`). Where the
-    mode is "off" too: a client or a request may still ask for a second factor.
-    """
-    first, second = set(pool.mfa.first_factors), set(pool.mfa.factors)
-    highest = 1
-    if first & {"email_code", "sms_code"}:
-        highest = 2
-    if "passkey" in first or ("password" in first and second & {"email_code", "sms_code"}):
-        highest = 3
-    if "password" in first and second & {"totp", "passkey"}:
-        highest = 4
-    return pool.mfa.acr_levels[:highest]
 
 
 def _strong_enough(facts: Facts, authentication: Authentication) -> bool:
@@ -379,8 +197,9 @@ def _second_factor(facts: Facts, proofs: tuple[Proof, ...]) -> Step:
     satisfied = is_multi_factor(proofs) or (facts.remembered and not risky)
     if not satisfied and usable and (mode != "off" or risky):
         return _ask(facts, usable, remember=not risky)
-    if not satisfied and risky and {p.method for p in proofs} == {"password"}:
-        return Blocked(facts.sign_in.risks)  # who has nothing to show but a password may well have stolen it
+    if not satisfied and risky and {p.method for p in proofs} <= {"password", "custom"}:
+        # Who has nothing to show but a password may well have stolen it; what a pool's own challenge proves is unknown.
+        return Blocked(facts.sign_in.risks)
     if not satisfied and mode == "required":
         return _set_up(facts, proofs)
     if facts.remembered and not is_multi_factor(proofs):
@@ -475,8 +294,3 @@ def asked_scope(request: AuthorizationRequest) -> tuple[str, ...]:
     """What consent is about: the scopes asked for, and those that cover the claims asked for by name (Core 5.5)."""
     named = (covering_scope(name) for names in request.claims.values() for name in names)
     return tuple(dict.fromkeys((*request.scope, *named)))
-
-
-def authentication_of(pool: Pool, user_id: str, proofs: tuple[Proof, ...], amr: tuple[str, ...]) -> Authentication:
-    """What the proofs amount to. `auth_time` is that of the first factor: a step-up does not make it younger."""
-    return Authentication(user_id, proofs[0].at, amr, acr(pool, proofs), proofs)

@@ -22,7 +22,7 @@ from authserver.model.journal import AuditEntry, AuditFilter, Parcel
 from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session, SignIn
-from authserver.model.users import PasswordCredential, User, UserFilter
+from authserver.model.users import PasswordCredential, User, UserFilter, UserState
 
 EVERYBODY = UserFilter()
 
@@ -79,8 +79,14 @@ class Registry(Protocol):
 class Directory(Protocol):
     """Users, their passwords and group memberships."""
 
-    async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
-        """Raises Conflict if the id or username (folded) is taken, or an email or phone number that is a sign-in name
+    async def create_user(
+        self,
+        pool: str,
+        user: User,
+        password: PasswordCredential | None = None,
+        credentials: Sequence[Credential] = (),
+    ) -> None:
+        """All of it in one transaction. Raises Conflict if the id or username (folded) is taken, or an email or phone number that is a sign-in name
         of another user: that is, one that is verified there and here.
         """
         ...
@@ -115,8 +121,10 @@ class Directory(Protocol):
         """Users of all pools whose `delete_after` has passed."""
         ...
 
-    async def delete_user(self, pool: str, user_id: str) -> bool:
-        """True if there was one. Password, devices, consents and grants go with it."""
+    async def delete_user(self, pool: str, user_id: str, *, state: UserState | None = None) -> bool:
+        """True if there was one. Password, devices, consents and grants go with it. With `state`, only a user that is
+        still in it, in the same step: one that was confirmed a moment ago stays.
+        """
         ...
 
     async def password(self, pool: str, user_id: str) -> PasswordCredential | None: ...
@@ -299,6 +307,10 @@ class Counters(Protocol):
 
     async def give_back(self, pool: str, key: str) -> None:
         """The try counted by `admit_within` was a good one: uncount it. Never below zero, never after expiry."""
+        ...
+
+    async def clear_within(self, pool: str, key: str) -> None:
+        """Forget the tries counted by `admit_within`: the next begins a window."""
         ...
 
 

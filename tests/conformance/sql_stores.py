@@ -188,11 +188,19 @@ def full_pool(pool: str) -> Pool:
         tokens=TokenPolicy(1, 2, 3, 4, 5, 6, "RS256"),
         branding=full_branding("4px"),
         sign_up=SignUpPolicy(
-            True, ("given_name",), ("phone_number",), ("example.com",), "https://a/terms", "https://a/p"
+            True,
+            ("given_name",),
+            ("phone_number",),
+            ("example.com",),
+            "https://a/terms",
+            "https://a/p",
+            True,
+            NOW,
+            7,
         ),
         mfa=MfaPolicy("required", ("totp", "passkey"), ("passkey", "password"), ("a", "b", "c", "d"), False),
         risk=RiskPolicy("block", "notify", "require_factor", 500),
-        recovery=RecoveryPolicy(False, ("sms",)),
+        recovery=RecoveryPolicy(False, ("sms",), True),
         account=AccountPolicy(False, None, 60),
         messages=MessagePolicy("데모", "no-reply@example.com", "help@example.com", {"ko": {"code": "코드"}}),
         triggers=(

@@ -166,6 +166,19 @@ async def test_giving_back_does_not_move_the_window(stores: Implementation, pool
     assert await within(stores.counters, pool, 600) == allowed(1), "the window of the first try, now over"
 
 
+async def test_a_cleared_window_begins_anew(stores: Implementation, pool: str) -> None:
+    for _ in range(4):
+        await within(stores.counters, pool, 0)
+        await within(stores.counters, pool, 0, key="other")
+    await guess(stores.counters, pool, key="192.0.2.1")
+    await stores.elsewhere.counters.clear_within(pool, "192.0.2.1")
+    await stores.counters.clear_within(pool, "never counted")
+    assert await within(stores.counters, pool, 300) == allowed(1)
+    assert await within(stores.counters, pool, 700) == allowed(2), "the window is that of the try after"
+    assert not (await within(stores.counters, pool, 0, key="other")).allowed
+    assert (await guess(stores.counters, pool, key="192.0.2.1")).count == 2, "guesses are counted apart"
+
+
 async def test_pools_keys_and_the_two_limits_do_not_meet(stores: Implementation, pool: str) -> None:
     for _ in range(4):
         await guess(stores.counters, pool, key="k")

@@ -402,3 +402,19 @@ async def test_nobody_has_no_devices(credentials: Credentials, stores: Roles) ->
     assert await credentials.devices(POOL, "nobody") == []
     await stores.directory.create_user(POOL, User("nobody", POOL, "nobody"))
     assert await credentials.device(POOL, "nobody", "d1") is None
+
+
+async def test_a_user_may_come_with_credentials_all_or_nothing(
+    credentials: Credentials, stores: Roles, elsewhere: Roles
+) -> None:
+    await stores.directory.create_user(
+        POOL, User("carol", POOL, "carol"), None, (totp("t1", "carol"), passkey("c1", "carol"))
+    )
+    assert {c.id for c in await elsewhere.credentials.credentials(POOL, "carol")} == {"t1", "c1"}
+    for taken in (totp("t1", "dave"), passkey("c2", "dave", handle="handle-c1")):
+        with pytest.raises(Conflict):
+            await stores.directory.create_user(POOL, User("dave", POOL, "dave"), None, (totp("t2", "dave"), taken))
+        assert await elsewhere.directory.user(POOL, "dave") is None
+        assert await credentials.credentials(POOL, "dave") == []
+    await stores.directory.create_user(POOL, User("dave", POOL, "dave"), None, (totp("t2", "dave"),))
+    assert len(await credentials.credentials(POOL, "dave")) == 1

@@ -398,6 +398,19 @@ async def test_deleting_a_user_takes_all_that_is_theirs(directory: Directory, st
         assert (await stores.grants.refresh_facts(POOL, f"f-{user_id}") is not None) is kept
         assert (await stores.grants.consent(POOL, user_id, f"web-{POOL}") is not None) is kept
     assert await directory.delete_user(POOL, "ada") is False
+
+
+async def test_a_user_is_deleted_only_in_the_state_that_is_meant(directory: Directory, elsewhere: Roles) -> None:
+    await directory.create_user(POOL, replace(full_user(POOL, "u1"), state="unconfirmed"))
+    await put(directory, POOL, replace(full_user(POOL, "u1"), state="confirmed"))
+    assert await directory.delete_user(POOL, "u1", state="unconfirmed") is False, "it was confirmed meanwhile"
+    assert await elsewhere.directory.user(POOL, "u1") is not None
+    await put(directory, POOL, replace(full_user(POOL, "u1"), state="unconfirmed"))
+    assert await directory.delete_user(OTHER, "u1", state="unconfirmed") is False
+    assert await directory.delete_user(POOL, "u1", state="unconfirmed") is True
+    assert await elsewhere.directory.user(POOL, "u1") is None
+    name = full_user(POOL, "u1").username
+    assert await directory.users(POOL, UserFilter(search=name)) == [], "nor is it found any more"
     await directory.create_user(POOL, User("ada", POOL, "ada"))
     assert await directory.user(POOL, "ada") == User("ada", POOL, "ada")
     assert await directory.password(POOL, "ada") is None

@@ -89,6 +89,8 @@ def a_sign_in(ident: str = "s", version: int = 0, **changes: object) -> SignIn:
         enrolment="sealed",
         declined=("add_passkey",),
         risks=("new_device", "new_network"),
+        custom="sealed",
+        custom_asks="password",
     )
     return replace(sign_in, **changes)
 

@@ -51,6 +51,7 @@ class Terminal:
     place: Installation = field(default_factory=Installation)
     environ: Mapping[str, str] = field(default_factory=dict)
     opened: int = 0
+    operator: str = "olive"
 
     def __call__(self, *arguments: str, stdin: str = "", screen: bool = False) -> Outcome:
         """Run one command to its end."""
@@ -78,6 +79,7 @@ class Terminal:
                 clock=self.place.clock,
                 random=self.place.random,
                 environ=self.environ,
+                operator=self.operator,
             )
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 main(arguments, run)

@@ -9,6 +9,7 @@ import pytest
 
 from authserver.app import STATIC
 from authserver.audit.chain import link
+from authserver.model.credentials import Credential
 from authserver.model.journal import AuditEntry
 from authserver.model.pools import AccountPolicy, AttributeDefinition, MfaPolicy, SessionPolicy
 from authserver.pages.frame import Frame
@@ -64,7 +65,11 @@ async def test_an_expired_sign_in_of_the_account_page_starts_again_there() -> No
 
 async def test_a_pool_without_an_account_page_has_none() -> None:
     async with house(replace(pool(), account=AccountPolicy(enabled=False))) as at:
-        assert (await visit(at.browser())).status_code == 404
+        browser = at.browser()
+        page = await visit(browser)
+        assert page.status_code == 404
+        assert "There is no account page here" in page.text
+        assert (await browser.http.post(str(page.url), data={"step": "save_profile"})).status_code == 404
 
 
 @each(
@@ -303,6 +308,32 @@ async def test_nobody_touches_anothers_factors_sessions_or_devices() -> None:
         answer = await again.submit(page, step="end_session", id=session.sid)
         assert "session_ended" in answer.headers["location"]
         assert "/login?" in (await visit(ada)).headers["location"]
+
+
+async def test_a_passkey_is_named_on_a_page_of_its_own() -> None:
+    """Where the folded form of the list cannot say what is wrong with a name."""
+    async with house(replace(pool(), mfa=MfaPolicy(first_factors=("password", "passkey")))) as at:
+        passkey = Credential("key", POOL, ADA.id, "passkey", name="Old", handle="h")
+        await at.stores.credentials.add_credential(POOL, passkey)
+        browser = at.browser()
+        await browser.arrive()
+        page = await visit(browser, "/account/security")
+        for name in ("", "  ", "x" * 65):
+            answer = await browser.submit(page, step="rename_passkey", id="key", name=name)
+            assert answer.headers["location"] == f"{ISSUER}/account/rename?id=key"
+        own = await browser.open(answer)
+        assert 'value="Old"' in own.text
+        for name in ("", " ", "x" * 65):
+            again = await browser.submit(own, step="rename", name=name)
+            assert again.status_code == 422
+            assert 'aria-invalid="true"' in again.text
+        assert "passkey_renamed" in (await browser.submit(own, step="rename", name="New")).headers["location"]
+        (stored,) = await at.stores.credentials.credentials(POOL, ADA.id)
+        assert stored.name == "New"
+        other = hidden(own, "rename") | {"step": "x", "name": "No"}
+        assert "nothing_changed" in (await browser.http.post(str(own.url), data=other)).headers["location"]
+        for path in ("/account/rename?id=other", "/account/rename"):
+            assert "nothing_changed" in (await visit(browser, path)).headers["location"]
 
 
 async def test_sessions_are_told_apart_and_ended() -> None:

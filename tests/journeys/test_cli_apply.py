@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from authserver.crypto.secrets import digest
 from tests.journeys.command_line import DEMO, Terminal
 
@@ -155,3 +157,206 @@ def test_settings_are_read_and_refused(bare: Terminal) -> None:
     )
     bare.write("other.toml", 'base_url = "http://localhost"\n')
     assert bare("apply", name, "--config", "other.toml").code == 0
+
+
+# ------------------------------------------------------------------------------------------ attributes that change
+
+OLD = """
+[pool]
+id = "t_Pool1"
+[[pool.attributes]]
+name = "custom:floor"
+[[pool.attributes]]
+name = "custom:desk"
+[[pool.attributes]]
+name = "custom:team"
+"""
+
+NEW = """
+[pool]
+id = "t_Pool1"
+[[pool.attributes]]
+name = "custom:floor"
+type = "number"
+[[pool.attributes]]
+name = "custom:place"
+renamed_from = "custom:desk"
+max = 3
+[[pool.attributes]]
+name = "custom:badge"
+backfill = "none"
+"""
+
+
+@pytest.fixture
+def staffed(bare: Terminal) -> Terminal:
+    """A pool whose users have attributes."""
+    bare.place.key_ring.ensure = bare.place.quick_keys  # type: ignore[assignment,method-assign] - real keys take a third of a second
+    assert bare("apply", bare.write("pool.toml", OLD)).code == 0
+    for name, floor, desk in (("ada", "3", "a1"), ("bob", "12", "window"), ("carol", "ground", "c3")):
+        values = ("--attribute", f"custom:floor={floor}", "--attribute", f"custom:desk={desk}")
+        bare("user", "create", name, "--no-password", *values, "--attribute", "custom:team=blue")
+    bare.write("pool.toml", NEW)
+    return bare
+
+
+def values_of(shell: Terminal, name: str) -> dict[str, object]:
+    found: dict[str, object] = shell("user", "show", name, "--json").value["attributes"]
+    return found
+
+
+def test_values_that_are_none_of_the_new_type_keep_everything_as_it_is(staffed: Terminal) -> None:
+    before = values_of(staffed, "ada")
+    for options in ([], ["--dry-run"], ["--json"]):
+        refused = staffed("apply", "pool.toml", *options)
+        assert (refused.code, refused.out) == (1, "")
+        assert "the value of `custom:floor` of the user carol is no number" in refused.err
+        assert "--drop-unconvertible" in refused.err
+        assert "ground" not in refused.err
+    assert values_of(staffed, "ada") == before
+    assert staffed("user", "update", "carol", "custom:floor=0").code == 0
+    assert staffed("apply", "pool.toml").code == 0
+    assert values_of(staffed, "carol")["custom:floor"] == 0
+
+
+def test_a_dry_run_counts_what_would_change(staffed: Terminal) -> None:
+    shown = staffed("apply", "pool.toml", "--dry-run", "--drop-unconvertible")
+    assert [line for line in shown.out.splitlines() if line.startswith("note: ")] == [
+        "note: custom:place: 3 values will move there from custom:desk",
+        "note: custom:floor: 2 values will be converted to number",
+        "note: custom:badge: 3 users will be given the value of `backfill`",
+        "note: custom:place: 1 value will not fit its new bounds; they stay until they are changed",
+        "note: 1 value cannot be converted and will be deleted",
+    ]
+    assert "~ attribute custom:place" in shown.out
+    assert "name  custom:desk -> custom:place" in shown.out
+    assert values_of(staffed, "ada") == {"custom:floor": "3", "custom:desk": "a1", "custom:team": "blue"}
+
+
+def test_values_follow_their_attributes(staffed: Terminal) -> None:
+    assert staffed("apply", "pool.toml", "--drop-unconvertible").code == 0
+    assert values_of(staffed, "ada") == {
+        "custom:floor": 3, "custom:place": "a1", "custom:badge": "none", "custom:team": "blue"
+    }  # fmt: skip
+    assert values_of(staffed, "bob")["custom:place"] == "window"
+    assert "custom:floor" not in values_of(staffed, "carol")
+    assert staffed("apply", "pool.toml").out == "t_Pool1: up to date\n"
+    (entry,) = staffed("audit", "--kind", "pool.schema_changed", "--json").value
+    assert entry["actor"] == "operator:olive"
+    assert entry["details"] == {
+        "added": ["custom:badge"], "renamed": {"custom:desk": "custom:place"}, "converted": {"custom:floor": "number"},
+        "users": 3, "dropped": 1,
+    }  # fmt: skip
+
+
+def test_an_attribute_that_is_not_mentioned_goes_with_its_values_only_if_pruned(staffed: Terminal) -> None:
+    staffed("apply", "pool.toml", "--drop-unconvertible")
+    assert staffed("user", "update", "ada", "custom:team=red").code == 0, "it is defined still"
+    shown = staffed("apply", "pool.toml", "--prune", "--dry-run")
+    assert "- attribute custom:team" in shown.out
+    assert "note: custom:team: 3 values will be deleted" in shown.out
+    staffed("apply", "pool.toml", "--prune")
+    assert "custom:team" not in values_of(staffed, "ada")
+    assert "does not define it" in staffed("user", "update", "ada", "custom:team=red").err
+
+
+# --------------------------------------------------------------------------------------------------- first users
+
+
+def test_a_first_user_whose_password_everybody_knows_is_noted(bare: Terminal) -> None:
+    bare.place.key_ring.ensure = bare.place.quick_keys  # type: ignore[assignment,method-assign] - real keys take a third of a second
+    users = '[pool]\nid = "t_Pool1"\n[[users]]\nusername = "ada"\npassword = "{}"\n'
+    noted = bare("apply", "--dry-run", bare.write("p.toml", users.format("password1")))
+    assert (noted.code, "note: the password of the user ada is known from data breaches" in noted.out) == (0, True)
+    assert "note:" not in bare("apply", "--dry-run", bare.write("p.toml", users.format("wobbly-teapot-orchard"))).out
+    off = users.replace("[[users]]", '[pool.password_policy]\nbreached = "off"\n[[users]]')
+    assert "note:" not in bare("apply", bare.write("p.toml", off.format("password1"))).out
+
+
+HASHES = {
+    "bcrypt": (
+        "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "time",
+    ),
+    "argon2id": (
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Zm9yIHRoZSBleGFtcGxlIG9ubHksIG5vIHBhc3N3b3Jk",
+        "$argon2id$v=19$m=9999999,t=99,p=1$c29tZXNhbHRzb21lc2FsdA$Zm9yIHRoZSBleGFtcGxlIG9ubHksIG5vIHBhc3N3b3Jk",
+        "memory or time",
+    ),
+    "pbkdf2": (
+        "$pbkdf2-sha256$i=600000$c29tZXNhbHRzb21lc2FsdA$Zm9yIHRoZSBleGFtcGxlIG9ubHksIG5vIHBhc3N3b3Jk",
+        "$md5$c29tZXNhbHRzb21lc2FsdA$Zm9yIHRoZSBleGFtcGxlIG9ubHksIG5vIHBhc3N3b3Jk",
+        "is not a password hash of a known form",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HASHES)
+def test_first_users_bring_hashes_of_other_systems_within_bounds(bare: Terminal, kind: str) -> None:
+    good, bad, says = HASHES[kind]
+    bare.place.key_ring.ensure = bare.place.quick_keys  # type: ignore[assignment,method-assign] - real keys take a third of a second
+    users = '[pool]\nid = "t_Pool1"\n[[users]]\nusername = "ada"\npassword_hash = "{}"\n'
+    refused = bare("apply", bare.write("p.toml", users.format(bad)))
+    assert (refused.code, says in refused.err) == (1, True)
+    assert "p.toml line 3: the user `ada` cannot be created: `password_hash`" in refused.err
+    assert bad not in refused.err
+    assert says in bare("check", "p.toml").err
+    assert bare("apply", bare.write("p.toml", users.format(good))).code == 0
+    ada = bare("user", "show", "ada", "--json").value
+    stored = asyncio.run(bare.place.stores.directory.password("t_Pool1", ada["id"]))
+    assert stored is not None
+    assert stored.hash == good
+
+
+# --------------------------------------------------------------------------------------------------------- the trail
+
+
+def trail_of(shell: Terminal) -> list[tuple[str, str | None, object]]:
+    entries = shell("audit", "--all", "--json").value
+    assert {entry["actor"] for entry in entries} == {"operator:olive"}
+    return [(entry["kind"], entry["client_id"], entry["details"]) for entry in reversed(entries)]
+
+
+CLIENT = """
+[[clients]]
+client_id = "web"
+redirect_uris = ["https://app.example/callback"]
+client_secret = "q8YtC2vXn4kLw0Zs7uBd"
+"""
+
+
+def test_what_is_applied_is_in_the_trail_once_and_without_values(bare: Terminal) -> None:
+    bare.place.key_ring.ensure = bare.place.quick_keys  # type: ignore[assignment,method-assign] - real keys take a third of a second
+    pool = '[pool]\nid = "t_Pool1"\n'
+    group = '[[groups]]\nname = "staff"\n'
+    apply = ("apply", "p.toml")
+    bare.write("p.toml", pool + group + CLIENT)
+    assert bare(*apply, "--dry-run").code == 0
+    assert bare(*apply).code == 0
+    assert bare(*apply).code == 0
+    first = [("pool.created", None, {}), ("group.created", None, {"group": "staff"}), ("client.created", "web", {})]
+    assert trail_of(bare) == first
+    changed = pool + 'name = "Renamed"\n[[pool.attributes]]\nname = "custom:desk"\n' + CLIENT
+    bare.write("p.toml", changed.replace("q8YtC2v", "another") + 'client_name = "Web shop"\n')
+    assert bare(*apply, "--prune").code == 0
+    then = [
+        ("pool.changed", None, {"changes": ["name", "attribute custom:desk"]}),
+        ("group.deleted", None, {"group": "staff"}),
+        ("client.secret_changed", "web", {}),
+        ("client.changed", "web", {"changes": ["client_name"]}),
+    ]
+    assert trail_of(bare) == [*first, *then]
+    bare.write("p.toml", pool + 'name = "Renamed"\n')
+    assert bare(*apply, "--prune").code == 0
+    assert trail_of(bare)[7:] == [
+        ("pool.changed", None, {"changes": ["attribute custom:desk"]}),
+        ("pool.schema_changed", None, {"removed": ["custom:desk"]}),
+        ("client.deleted", "web", {}),
+    ]
+    assert bare("client", "create", "own", "--redirect-uri", "https://app.example/callback").code == 0
+    assert bare("client", "rotate-secret", "own").code == 0
+    assert bare("client", "delete", "own", "--yes").code == 0
+    assert [kind for kind, client, _ in trail_of(bare) if client == "own"] == [
+        "client.created", "client.secret_changed", "client.deleted"
+    ]  # fmt: skip

@@ -17,6 +17,7 @@ from authserver.audit.trail import Trail
 from authserver.cli import audit as command
 from authserver.events import Event
 from authserver.model.journal import AuditEntry
+from authserver.store.memory.journal import MemoryJournal
 from tests.journeys.command_line import Terminal
 from tests.unit.installation import NOW
 
@@ -24,18 +25,25 @@ POOL = "demo_Pool1"
 
 
 @pytest.fixture
-def told(shell: Terminal) -> Terminal:
+def untold(shell: Terminal) -> Terminal:
+    """The demo pool without a trail: not even of how it was made."""
+    shell.place.stores = replace(shell.place.stores, journal=MemoryJournal())
+    return shell
+
+
+@pytest.fixture
+def told(untold: Terminal) -> Terminal:
     """The demo pool with a trail: an hour ago, ten minutes ago, and now."""
     append(
-        shell,
+        untold,
         (
             NOW - 3600,
             event("sign_in.failed", client_id="demo-web", address="203.0.113.7", details={"reason": "wrong password"}),
         ),
-        (NOW - 600, event("sign_in.succeeded", user_id=ada(shell), client_id="demo-web", address="203.0.113.8")),
-        (NOW, event("password.changed", user_id=ada(shell), user_agent='=cmd|"x"')),
+        (NOW - 600, event("sign_in.succeeded", user_id=ada(untold), client_id="demo-web", address="203.0.113.8")),
+        (NOW, event("password.changed", user_id=ada(untold), user_agent='=cmd|"x"')),
     )
-    return shell
+    return untold
 
 
 def event(kind: str, **members: Any) -> Event:
@@ -197,9 +205,9 @@ def test_a_good_chain_is_said_to_hold(told: Terminal) -> None:
     assert (verdict["holds"], verdict["entries"], verdict["head"]) == (True, 3, head.hash)
 
 
-def test_a_pool_without_a_trail_has_nothing_to_verify(shell: Terminal) -> None:
-    assert shell("audit", "verify").out == f"{POOL}: the chain holds: 0 entries\n"
-    assert shell("audit").out == ""
+def test_a_pool_without_a_trail_has_nothing_to_verify(untold: Terminal) -> None:
+    assert untold("audit", "verify").out == f"{POOL}: the chain holds: 0 entries\n"
+    assert untold("audit").out == ""
 
 
 def tamper_change(entries: list[AuditEntry]) -> None:
@@ -253,15 +261,15 @@ def test_a_head_is_one_pools_and_spelt_as_it_was_printed(told: Terminal) -> None
         assert "takes a number and a hash" in refused.err
 
 
-def test_the_trail_of_a_process_is_what_the_command_reads(shell: Terminal) -> None:
+def test_the_trail_of_a_process_is_what_the_command_reads(untold: Terminal) -> None:
     async def live() -> None:
-        trail = Trail(shell.place.stores.journal, shell.place.clock, shell.folder / "audit", commit_every=0.01)
+        trail = Trail(untold.place.stores.journal, untold.place.clock, untold.folder / "audit", commit_every=0.01)
         async with trail.running():
             trail.hear(event("sign_in.succeeded", user_id="u-1"))
 
     asyncio.run(live())
-    assert kinds(shell) == ["sign_in.succeeded"]
-    assert shell("audit", "verify").code == 0
+    assert kinds(untold) == ["sign_in.succeeded"]
+    assert untold("audit", "verify").code == 0
 
 
 def test_help_lists_the_commands(bare: Terminal) -> None:

@@ -47,6 +47,7 @@ def test_the_commands_are_those_of_the_design() -> None:
             *("serve", "dev", "apply", "check", "migrate", "schema", "version"),
             *("keys list", "keys rotate"),
             *(f"user {c}" for c in ("create", "list", "show", "set-password", "groups", "disable", "enable", "delete")),
+            *(f"user {c}" for c in ("invite", "update", "factors", "confirm", "reset", "unlock", "sign-out")),
             *("user import", "user export", "breached compile", "breached check", "audit head", "audit verify"),
             *(f"triggers {c}" for c in ("list", "log", "show", "replay", "test")),
             *(f"client {c}" for c in ("create", "list", "show", "rotate-secret", "delete")),

@@ -11,6 +11,7 @@ import pytest
 from authserver.accounts.transfer import importing
 from authserver.cli._progress import Bar
 from authserver.errors import StoreUnavailable
+from authserver.model.credentials import seed_record
 from tests.journeys.command_line import Outcome, Terminal
 
 POOL = "demo_Pool1"
@@ -122,7 +123,10 @@ def test_keycloaks_realm_is_taken_with_its_passwords_ids_and_groups(shell: Termi
     assert shell("user", "show", "dave", "--json").value["state"] == "disabled"
     notes = "\n".join(done.out.splitlines()[1:])
     assert "the attribute `shoeSize` is left out: the pool does not define custom:shoeSize (1)" in notes
-    assert "a second factor of the kind otp has to be set up again (1)" in notes
+    assert (
+        "an authenticator app has to be set up again: its codes are not of SHA-1, six digits and 30 seconds (1)"
+        in notes
+    )
 
 
 def test_firebases_users_need_the_parameters_of_their_project(shell: Terminal) -> None:
@@ -425,3 +429,112 @@ def test_users_are_found_by_what_is_known_of_them(shell: Terminal) -> None:
 @pytest.mark.parametrize("arguments", [("--state", "gone"), ("--created-since", "yesterday"), ("--created-since", "5")])
 def test_a_wish_that_makes_no_sense_is_wrong_usage(shell: Terminal, arguments: tuple[str, ...]) -> None:
     assert shell("user", "list", *arguments).code == 2
+
+
+# ------------------------------------------------------------------------------------------------- second factors
+
+
+def otp(secret: str, **data: object) -> dict[str, object]:
+    """An authenticator app as a realm export of Keycloak has it."""
+    how = {"subType": "totp", "digits": 6, "counter": 0, "period": 30, "algorithm": "HmacSHA1"} | data
+    return {
+        "id": UUID,
+        "type": "otp",
+        "userLabel": "my phone",
+        "createdDate": 1_700_000_000_000,
+        "secretData": json.dumps({"value": secret}),
+        "credentialData": json.dumps(how),
+    }
+
+
+def keycloak(shell: Terminal, *credentials: dict[str, object]) -> Outcome:
+    text = json.dumps({"users": [{"username": "carol", "credentials": list(credentials)}]}, indent=1)
+    return imported(shell, "realm.json", text, "--json")
+
+
+async def seeds_of(shell: Terminal, username: str) -> list[bytes]:
+    """The seeds of the user's apps, opened."""
+    stores = shell.place.stores
+    user = await stores.directory.find_user(POOL, username, ("username",))
+    assert user is not None
+    own = await stores.credentials.credentials(POOL, user.id)
+    return [shell.place.sealer.open(c.sealed or b"", seed_record(POOL, user.id, c.id)) for c in own]
+
+
+SECRET = "4GsQ3xwhkDqf0Q2zVq8k"
+BASE32_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+
+@pytest.mark.parametrize(
+    ("credential", "seed"),
+    [
+        (otp(SECRET), SECRET.encode()),
+        (otp(BASE32_SECRET, secretEncoding="BASE32"), b"12345678901234567890"),
+        (otp(BASE32_SECRET), BASE32_SECRET.encode()),
+    ],
+)
+def test_an_authenticator_app_goes_on_working(shell: Terminal, credential: dict[str, object], seed: bytes) -> None:
+    done = keycloak(shell, credential)
+    assert (done.code, done.value["created"]) == (0, 1)
+    assert not any("second factor" in note or "authenticator" in note for note in done.value["notes"])
+    assert asyncio.run(seeds_of(shell, "carol")) == [seed]
+    (row,) = shell("user", "factors", "carol", "--json").value
+    assert (row["kind"], row["name"], row["created_at"]) == ("totp", "my phone", "2023-11-14T22:13:20Z")
+    assert keycloak(shell, credential).value["unchanged"] == 1
+    assert len(asyncio.run(seeds_of(shell, "carol"))) == 1, "once, however often it is imported"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        otp(SECRET, algorithm="HmacSHA256"),
+        otp(SECRET, digits=8),
+        otp(SECRET, period=60),
+        otp(SECRET, subType="hotp"),
+        otp("short"),
+        otp("not base32!", secretEncoding="BASE32"),
+        otp(SECRET, secretEncoding="HEX"),
+        {**otp(SECRET), "secretData": "{"},
+        {**otp(SECRET), "secretData": "[]"},
+        {**otp(SECRET), "credentialData": "{}"},
+        {**otp(SECRET), "secretData": None},
+        {**otp(SECRET), "secretData": "[" * 100_000},
+    ],
+)
+def test_an_app_with_other_codes_is_counted_and_left_out(shell: Terminal, credential: dict[str, object]) -> None:
+    done = keycloak(shell, credential)
+    assert (done.code, done.value["created"]) == (0, 1)
+    assert [count for note, count in done.value["notes"].items() if note.startswith("an authenticator app")] == [1]
+    assert asyncio.run(seeds_of(shell, "carol")) == []
+
+
+def test_passkeys_of_another_origin_stay_behind_and_are_counted(shell: Terminal) -> None:
+    done = keycloak(shell, otp(SECRET), {"type": "webauthn-passwordless"})
+    assert "a second factor of the kind webauthn-passwordless has to be set up again" in done.value["notes"]
+    assert len(asyncio.run(seeds_of(shell, "carol"))) == 1
+
+
+# -------------------------------------------------------------------------------------------------------- the trail
+
+
+def events(shell: Terminal) -> list[tuple[str, object]]:
+    found = shell("audit", "--kind", "users.*", "--json").value
+    return [(entry["kind"], entry["details"]) for entry in reversed(found)]
+
+
+def test_imports_and_exports_are_in_the_trail_with_their_counts(shell: Terminal) -> None:
+    imported(shell, "users.jsonl", '{"username":"carol"}\n{"username":"dave"}\n', "--dry-run")
+    imported(shell, "bad.jsonl", '{"username":""}\n')
+    assert events(shell) == []
+    imported(shell, "users.jsonl", '{"username":"carol"}\n{"username":"dave"}\n')
+    imported(shell, "users.jsonl", '{"username":"carol","attributes":{"nickname":"c"}}\n{"username":"erin"}\n')
+    shell("user", "export", "--output", "out.jsonl", "--with-hashes")
+    shell("user", "export", "--search", "carol")
+    assert events(shell) == [
+        ("users.imported", {"count": 2, "refused": 0}),
+        ("users.imported", {"count": 1, "refused": 1}),
+        ("users.exported", {"count": 5, "with_hashes": True}),
+        ("users.exported", {"count": 1, "with_hashes": False}),
+    ]
+    (*_, last) = shell("audit", "--kind", "users.*", "--json").value
+    assert last["actor"] == "operator:olive"

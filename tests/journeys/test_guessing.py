@@ -329,3 +329,31 @@ async def test_a_throttled_name_page_keeps_what_was_typed() -> None:
         refused = await browser.submit(page, step="identifier", username="ada", password=PASSWORD)
         assert refused.status_code == 429
         assert ">ada<" in refused.text.replace("<bdi>", "").replace("</bdi>", "")
+
+
+@each(
+    "addresses",
+    {
+        "itself": ("198.51.100.7", "198.51.100.7", True),
+        "another": ("198.51.100.7", "198.51.100.8", False),
+        "one subscriber": ("2001:db8:1:1::1", "2001:db8:1:1:ffff::2", True),
+    },
+)
+async def test_what_one_address_may_have_wait_is_bounded(addresses: tuple[str, str, bool]) -> None:
+    """D4: each sign-in that was started waits in memory for a day. Who is signed in needs none and is not counted."""
+    first, second, shared = addresses
+    async with house() as at:
+        signed_in = at.browser(address=first)
+        await signed_in.arrive()
+        at.services.sign_ins._per_address = 20
+        statuses = [(await at.browser(address=first).authorize()).status_code for _ in range(21)]
+        assert statuses == [302] * 20 + [429]
+        refused = await at.browser(address=second).authorize()
+        assert refused.status_code == (429 if shared else 302)
+        if shared:
+            assert error_code(refused) == "throttled"
+            assert 0 < int(refused.headers["retry-after"]) <= 3600
+            assert len(at.stores.sessions._sign_ins) == 20
+        assert "code" in answered(await signed_in.authorize())
+        at.time.pass_(3600)
+        assert (await at.browser(address=second).authorize()).status_code == 302

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 
 from authserver.accounts.directory import Users
 from authserver.errors import StoreUnavailable
+from authserver.events import ignore
 from authserver.model.credentials import Device
 from authserver.model.grants import Revocation
 from authserver.model.users import PasswordCredential
@@ -23,7 +24,7 @@ def users(at: House) -> Users:
     opened = at.opened
     stores = at.stores
     return Users(
-        stores.directory, stores.credentials, opened.passwords, opened.clock, opened.random, opened.revoke_user
+        stores.directory, stores.credentials, opened.passwords, opened.clock, opened.random, opened.revoke_user, ignore
     )
 
 

@@ -15,7 +15,9 @@ from authserver.errors import WrongCredentials
 from authserver.model.pools import SessionPolicy
 from authserver.model.users import PasswordCredential
 from authserver.pages.step_views import step_view
-from authserver.signin.steps import Refuse
+from authserver.signin.step_types import (
+    Refuse,
+)
 from tests.journeys.house import (
     ADA,
     BOB,
@@ -569,8 +571,8 @@ async def test_a_wrong_password_beside_a_right_one_goes_on_with_the_right_one() 
         page = await browser.login_page(prompt="login")
         proving = at.services.proving
 
-        async def wrong_meanwhile(pool: Any, sign_in: Any, *_: Any) -> None:
-            await proving._keeping.change(sign_in, authentication=by_password(ADA.id, int(at.time())))
+        async def wrong_meanwhile(pool: Any, situation: Any, *_: Any) -> None:
+            await proving._keeping.change(situation.sign_in, authentication=by_password(ADA.id, int(at.time())))
             raise WrongCredentials
 
         proving.password = wrong_meanwhile

@@ -9,7 +9,6 @@ from authserver.pages.views import (
     ConsentStep,
     ErrorPage,
     IdentifierStep,
-    Maintenance,
     Method,
     PasswordStep,
     Provider,
@@ -101,6 +100,7 @@ CORE: dict[str, State] = {
         PasswordStep(identifier="ada", fault="closed", forgot_password_url=FORGOT, others=(Method(kind="email_code"),)),
         {},
     ),
+    "identifier-over": (IdentifierStep(identifier="ada", fault="wrong_credentials"), {}),
     "password-again": (PasswordStep(identifier="ada@example.com", reauthentication=True), {}),
     "password-hostile": (PasswordStep(identifier=HOSTILE), {"client": ClientMark(name=HOSTILE)}),
     "consent": (
@@ -165,7 +165,5 @@ CORE: dict[str, State] = {
     "error-csrf": (ErrorPage(code="csrf", restart_url=RESTART), {}),
     "error-unavailable": (ErrorPage(code="unavailable", retry_after=2), {}),
     "error-not_found": (ErrorPage(code="not_found"), {"client": None}),
-    "maintenance": (Maintenance(retry_after=1800), {}),
-    "maintenance-words": (Maintenance(sentence="We move to a new data centre. Back on Monday at 9."), {"client": None}),
     "error-neutral": (ErrorPage(code="internal"), {"client": None, "pool_name": None, "languages": ()}),
 }

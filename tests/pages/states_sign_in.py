@@ -142,6 +142,12 @@ SIGN_IN: dict[str, State] = {
         ),
         {},
     ),
+    "new-password-own": (
+        NewPasswordStep(
+            identifier="ada", reason="recovery", password=NewPassword(fault="own", strength=Strength(score=3))
+        ),
+        {},
+    ),
     "new-password-reused": (
         NewPasswordStep(
             identifier=WORKER,
@@ -231,6 +237,12 @@ SIGN_IN: dict[str, State] = {
         {},
     ),
     "challenge-throttled": (ChallengeStep(question=LONG, fault="throttled", retry_after=5), {}),
+    "challenge-empty": (
+        ChallengeStep(question="What is 2 and 2?", fault="empty", others=(PASSWORD, Method(kind="custom"))),
+        {"branding": BRANDED},
+    ),
+    "challenge-unavailable": (ChallengeStep(question="What is 2 and 2?", fault="unavailable", identifier="ada"), {}),
+    "challenge-none": (ChallengeStep(asked=False, fault="unavailable", others=(PASSWORD, PASSKEY, BY_MAIL)), {}),
     "terms": (
         TermsStep(tos_uri="https://demo.example/terms", policy_uri="https://demo.example/privacy", since=NOW - 3 * DAY),
         {},

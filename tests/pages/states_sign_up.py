@@ -178,6 +178,7 @@ SIGN_UP: dict[str, State] = {
     "recover-empty": (RecoverAsk(sign_in_with=("email",), fault="empty"), {}),
     "recover-throttled": (RecoverAsk(identifier=WORKER, fault="throttled", retry_after=3600), {}),
     "recover-medium": (RecoverMedium(identifier="ada"), {}),
+    "recover-medium-throttled": (RecoverMedium(identifier="ada", fault="throttled", retry_after=600), {}),
     "recover-code": (
         RecoverCode(
             identifier="ada@example.com",

@@ -62,8 +62,6 @@ TEXTS = {
     "invitation.heading": set(),
     "enrol.heading": set(),
     "terms.heading": set(),
-    "maintenance.heading": set(),
-    "maintenance.intro": set(),
     "consent.heading": {"client"},
     "consent.approve": set(),
     "consent.deny": set(),

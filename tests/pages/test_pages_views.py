@@ -1,6 +1,7 @@
 """Fields that password managers understand, views that say what they send, and values in words."""
 
 import inspect
+import re
 from dataclasses import is_dataclass, replace
 from typing import get_args
 
@@ -9,10 +10,10 @@ from markupsafe import Markup
 
 from authserver.event_kinds import EVENT_KINDS
 from authserver.pages import views
-from authserver.pages.i18n import placeholders
+from authserver.pages.i18n import Catalogues, placeholders
 from authserver.pages.moments import Moments, clock
 from authserver.pages.render import element_id, grouped, otpauth, qr_drawing
-from authserver.pages.texts import ADVICE, BAD_NOTICES, EVENT_WORDS, NOTICES, PLAIN_NOTICES, advice
+from authserver.pages.texts import ADVICE, BAD_NOTICES, EVENT_WORDS, NOTICES, PLAIN_NOTICES, advice, event_words
 from authserver.pages.views import (
     Account,
     AccountFrame,
@@ -232,3 +233,12 @@ def test_other_times_are_told_as_dates():
     assert ">2026년 10월 21일</time>" in Moments("ko", NOW, "방금 전").when(at)
     assert ">November 30, 2026</time>" in Moments("en", 0, "just now").when(NOW)
     assert (clock(95), clock(5), clock(-1)) == ("1:35", "0:05", "0:00")
+
+
+def test_everything_in_the_activity_list_is_told_in_korean_too():
+    korean = Catalogues().translator("ko")
+    for kind, about in EVENT_KINDS.items():
+        if about.activity:
+            sentence = event_words(kind).sentence
+            assert str(korean.gettext(sentence)) != sentence, kind
+            assert re.search("[가-힣]", korean.gettext(sentence)), kind

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from authserver.accounts.directory import Users
 from authserver.crypto.secrets import digest
+from authserver.events import ignore
 from authserver.model.grants import RefreshFacts
 from authserver.model.pools import TokenPolicy
 from authserver.store.cached import LIFETIME
@@ -356,7 +357,13 @@ class LifeCycles(RuleBasedStateMachine):
         opened = self.at.opened
         stores = self.at.stores
         users = Users(
-            stores.directory, stores.credentials, opened.passwords, self.at.time, opened.random, opened.revoke_user
+            stores.directory,
+            stores.credentials,
+            opened.passwords,
+            self.at.time,
+            opened.random,
+            opened.revoke_user,
+            ignore,
         )
         user = self.run(users.find(PLACE, person.id))
         if person.enabled:

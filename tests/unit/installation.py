@@ -9,6 +9,7 @@ from authserver.accounts.provision import Plan, Tools, carry_out, gather, plan
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.sealing import Sealer
 from authserver.effects import SystemRandom
+from authserver.events import Event
 from authserver.model.keys import SigningKey
 from authserver.poolfile import PoolFile, load_pool_file
 from authserver.store import Stores
@@ -33,6 +34,7 @@ class Installation:
     """Memory stores with the tools over them; it is its own stand-in for what `open_stores` yields."""
 
     clock: Clock = field(default_factory=Clock)
+    events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = SystemRandom()
@@ -47,10 +49,17 @@ class Installation:
             self.clock,
             self.random,
             self.revoke_user,
+            self.events.append,
         )
-        self.clients = Clients(self.stores.registry, self.clock, self.random)
+        self.clients = Clients(self.stores.registry, self.clock, self.random, self.events.append)
         self.tools = Tools(
-            self.stores, self.users, self.quick_keys, self.clock, self.random, Sealer(bytes(32), self.random)
+            self.stores,
+            self.users,
+            self.quick_keys,
+            self.clock,
+            self.random,
+            Sealer(bytes(32), self.random),
+            self.events.append,
         )
 
     async def revoke_user(self, pool: str, user_id: str) -> None:

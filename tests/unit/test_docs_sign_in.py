@@ -15,5 +15,5 @@ SNIPPETS = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 def test_a_pool_file_of_the_page_can_be_applied(tmp_path: Path, snippet: str) -> None:
     path = tmp_path / "pool.toml"
     path.write_text(snippet)
-    environ = {"PAYROLL_SECRET": "for-the-test-alone-4Hs8Xq2m"}
+    environ = dict.fromkeys(("PAYROLL_SECRET", "HOOK_SECRET"), "for-the-test-alone-4Hs8Xq2m")
     assert load_pool_file(path, environ=environ).pool.id == "acme_Pool1"

@@ -385,7 +385,40 @@ PAIRS = {
         f'[[users]]\npassword_hash = "{HASH}"',
         "stands beside a password",
     ),
-    "hash": (POOL + USER + f'password_hash = "{HASH}"\n', "$argon2id$", "$2b$", "Argon2id"),
+    "former name": (
+        POOL + ATTRIBUTE + 'renamed_from = "custom:grade"\n',
+        '"custom:grade"',
+        '"email"',
+        "is about a key of its own beside the attributes",
+    ),
+    "former name that is there": (
+        POOL + ATTRIBUTE + 'renamed_from = "custom:grade"\n[[pool.attributes]]\nname = "custom:other"\n',
+        '"custom:other"',
+        '"custom:grade"',
+        "is `custom:grade`, which is an attribute still",
+    ),
+    "former name of two": (
+        POOL
+        + ATTRIBUTE
+        + 'renamed_from = "custom:grade"\n'
+        + '[[pool.attributes]]\nname = "custom:other"\nrenamed_from = "custom:before"\n',
+        '"custom:before"',
+        '"custom:grade"',
+        "is `custom:grade` a second time",
+    ),
+    "backfill": (POOL + ATTRIBUTE + "backfill = 3\n", "backfill = 3", 'backfill = "x"', "must be a number"),
+    "backfill that is no number": (
+        POOL + ATTRIBUTE + "backfill = 3.5\n",
+        "3.5",
+        "inf",
+        "is too large for a number",
+    ),
+    "backfill of an address": (
+        POOL + '[[pool.attributes]]\nname = "nickname"\nbackfill = "a@example.com"\n',
+        '"nickname"',
+        '"email"',
+        "email is each user's own",
+    ),
     "user's group": (
         POOL + '[[groups]]\nname = "staff"\n' + USER + 'groups = ["staff"]\n',
         'groups = ["staff"]',
@@ -463,6 +496,43 @@ FAULTY_POLICIES = {
         "must not begin with a sent code",
     ),
     "passkeys alone": ('[pool.mfa]\nfirst_factors = ["passkey"]\n', "mfa.first_factors", "names passkey alone"),
+    "challenges without triggers": (
+        '[pool.mfa]\nfirst_factors = ["custom"]\n',
+        "mfa.first_factors",
+        "needs a trigger at define_auth_challenge and create_auth_challenge and verify_auth_challenge_response",
+    ),
+    "challenges without one of the triggers": (
+        (
+            '[pool.mfa]\nfirst_factors = ["password", "custom"]\n'
+            '[[pool.triggers]]\npoint = "define_auth_challenge"\ncallable = "a:b"\n'
+            '[[pool.triggers]]\npoint = "verify_auth_challenge_response"\ncallable = "a:b"\n'
+        ),
+        "mfa.first_factors",
+        "needs a trigger at create_auth_challenge",
+    ),
+    "nothing to agree to": (
+        "[pool.sign_up]\nterms_required = true\n",
+        "sign_up.terms_required",
+        "needs terms_uri or policy_uri",
+    ),
+    "terms that nobody is asked for": (
+        '[pool.sign_up]\nterms_uri = "https://a.example/t"\nterms_changed = 2026-01-31T00:00:00Z\n',
+        "sign_up.terms_changed",
+        "asks nobody",
+    ),
+    "a moment without its offset": (
+        (
+            '[pool.sign_up]\nterms_uri = "https://a.example/t"\nterms_required = true\n'
+            "terms_changed = 2026-01-31T00:00:00\n"
+        ),
+        "sign_up.terms_changed",
+        "must be a date and time with its offset",
+    ),
+    "a moment that is none": (
+        '[pool.sign_up]\nterms_uri = "https://a.example/t"\nterms_required = true\nterms_changed = "yesterday"\n',
+        "sign_up.terms_changed",
+        "must be a date and time with its offset",
+    ),
     "a factor twice": ('[pool.mfa]\nfactors = ["totp", "totp"]\n', "mfa.factors", "names something twice"),
     "an unknown attribute": (
         '[pool.sign_up]\nrequired_attributes = ["custom:badge"]\n',

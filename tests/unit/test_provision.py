@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authserver.accounts.provision import Facts, carry_out, plan, seed_faults
+from authserver.accounts.provision import Facts, carry_out, plan
+from authserver.accounts.seeding import seed_faults
 from authserver.crypto.secrets import digest
 from authserver.model.clients import Client
 from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceServer, Scope

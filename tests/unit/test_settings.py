@@ -222,6 +222,7 @@ GOOD_AND_BAD = [
     ("log.format", '"pretty"', '"xml"', "'json' or 'pretty'"),
     ("log.requests", "true", '"true"', "true or false"),
     ("guessing.per_address", "5", "0", "greater than or equal to 1"),
+    ("guessing.sign_ins_per_address", "50", "0", "greater than or equal to 1"),
     ("log.level", '"warning"', '"loud"', "'debug', 'info', 'warning' or 'error'"),
     ("database_url", '"postgresql+asyncpg://u:pw-7@db/pg"', '"mysql://u:pw-7@db/pg"', "must begin with"),
     ("database_url", '"postgresql+asyncpg://u:pw-7@db/pg"', '"postgresql+asyncpg://u:pw-7@db"', "names no database"),

@@ -23,7 +23,7 @@ from authserver.model.users import User
 from authserver.signin.origin import Origin
 from authserver.signin.passwords import PasswordFactor
 from authserver.signin.situations import ACCOUNT, Situation
-from authserver.signin.steps import (
+from authserver.signin.step_types import (
     ConfirmAddress,
     Enrol,
     EnterCode,
@@ -55,7 +55,7 @@ async def begun(at: House, **changes: Any) -> Situation:
     """A kept sign-in as it stands, with changes to it."""
     situation = await at.services.sign_ins.start(await the_pool(at), REQUEST, "browser", None)
     kept = replace(situation.sign_in, **changes)
-    await at.services.sign_ins.keep(kept)
+    await at.services.sign_ins.keep(kept, "198.51.100.7")
     return await at.services.sign_ins.look(await the_pool(at), kept.id, "browser", None)
 
 
@@ -71,10 +71,47 @@ def standing(situation: Situation, step: Any, **changes: Any) -> Situation:
 
 OVER: dict[str, Any] = {
     "a code": lambda at, p, s: at.services.proving.code(p, s, "123456", HERE, None, remember=False),
-    "a new password": lambda at, p, s: at.services.proving.set_password(p, s, NEW_PASSWORD, HERE, None),
+    "a new password": lambda at, p, s: at.services.duties.set_password(p, s, NEW_PASSWORD, HERE, None),
     "a recovery": lambda at, p, s: at.services.recovering.finish(p, s, "123456", NEW_PASSWORD, HERE, None, None),
-    "keeping the account": lambda at, p, s: at.services.proving.keep_account(p, s, HERE, None),
+    "keeping the account": lambda at, p, s: at.services.duties.keep_account(p, s, HERE, None),
 }
+
+
+async def test_what_is_owed_at_another_step_is_not_taken(at: House) -> None:
+    situation = replace(await begun(at, identifier="ada"), user=ADA)
+    await at.services.duties.agree(await the_pool(at), situation)
+    await at.services.duties.complete(await the_pool(at), situation, {"name": "Eve"})
+    assert await at.stores.directory.user(POOL, ADA.id) == ADA
+    assert at.kinds() == []
+
+
+async def test_a_link_that_comes_while_its_sign_in_moves_on_leaves_that_alone(at: House) -> None:
+    setting, recovering = await the_pool(at), at.services.recovering
+    moved = await recovering.begin(setting, await begun(at), "ada", HERE)
+    link = (await at.mail("ada@example.com"))[-1].link
+    assert link is not None
+    keeping, change = recovering._keeping, recovering._keeping.change
+
+    async def too_late(sign_in: SignIn, **_: object) -> SignIn:
+        assert sign_in.id == moved.id
+        raise Conflict
+
+    keeping.change = too_late  # type: ignore[method-assign]
+    token = link.partition("token=")[2]
+    where = at.services.watch.where(HERE)
+    assert await recovering.finish_by_link(setting, token, NEW_PASSWORD, where) is None
+    keeping.change = change  # type: ignore[method-assign]
+    assert "password.reset" in at.kinds()
+
+
+async def test_nobody_is_recovered_who_may_not_sign_in(at: House) -> None:
+    await at.change_user(ADA, state="disabled")
+    await at.services.recovering.begin(await the_pool(at), await begun(at), "ada", HERE)
+    assert await at.mail() == []
+    await at.change_user(ADA, state="confirmed")
+    at.time.pass_(31)
+    await at.services.recovering.begin(await the_pool(at), await begun(at), "ada", HERE)
+    assert len(await at.mail()) == 1
 
 
 @pytest.mark.parametrize("form", OVER.values(), ids=OVER.keys())
@@ -101,27 +138,29 @@ REFUSED: dict[str, Any] = {
         EnterPassword("ada"),
         lambda at, p, s: at.services.proving.choose(p, s, "recover", HERE, None),
     ),
-    "a factor for nobody": (Enrol(("totp",)), lambda at, p, s: at.services.proving.enrol(p, s, "totp", HERE)),
+    "a factor for nobody": (Enrol(("totp",)), lambda at, p, s: at.services.setting_up.enrol(p, s, "totp", HERE)),
     "a factor at another step": (
         EnterPassword("ada"),
-        lambda at, p, s: at.services.proving.enrol(p, s, "totp", HERE),
+        lambda at, p, s: at.services.setting_up.enrol(p, s, "totp", HERE),
     ),
-    "an invitation of nobody": (Invite(), lambda at, p, s: at.services.proving.accept_invitation(p, s, HERE)),
+    "an invitation of nobody": (Invite(), lambda at, p, s: at.services.setting_up.accept_invitation(p, s, HERE)),
     "a set-up that was not begun": (
         Enrol(("totp",), "totp"),
-        lambda at, p, s: at.services.proving.enrolled(p, s, "123456", "", HERE, None),
+        lambda at, p, s: at.services.setting_up.enrolled(p, s, "123456", "", HERE, None),
     ),
     "a set-up at another step": (
         EnterPassword("ada"),
-        lambda at, p, s: at.services.proving.enrolled(p, s, "123456", "", HERE, None),
+        lambda at, p, s: at.services.setting_up.enrolled(p, s, "123456", "", HERE, None),
     ),
     "a password before a name": (
         Identify(),
-        lambda at, p, s: at.services.proving.password(p, replace(s.sign_in, identifier=None), "x", HERE, None),
+        lambda at, p, s: at.services.proving.password(
+            p, replace(s, sign_in=replace(s.sign_in, identifier=None)), "x", HERE, None
+        ),
     ),
     "no password": (
         EnterPassword("ada"),
-        lambda at, p, s: at.services.proving.password(p, s.sign_in, "", HERE, None),
+        lambda at, p, s: at.services.proving.password(p, s, "", HERE, None),
     ),
     "no code of a new account": (
         ConfirmAddress(),
@@ -190,7 +229,7 @@ async def test_a_proof_of_who_is_disabled_is_worth_nothing(at: House) -> None:
     situation = await begun(at, identifier="ada")
     await at.change_user(ADA, state="disabled")
     with pytest.raises(WrongCredentials):
-        await at.services.proving.proven(
+        await at.services.moving.proven(
             await the_pool(at), situation.sign_in, ADA, Proof("totp", int(at.time())), HERE, None
         )
 
@@ -203,7 +242,7 @@ async def test_an_account_without_a_password_has_none_to_be_right(at: House) -> 
     assert ida is not None
     proof = Proof("password", int(at.time()), stamp=5)
     with pytest.raises(WrongCredentials):
-        await at.services.proving.proven(await the_pool(at), situation.sign_in, ida, proof, HERE, None)
+        await at.services.moving.proven(await the_pool(at), situation.sign_in, ida, proof, HERE, None)
     assert await at.stores.sessions.sessions_of_user(POOL, "ida-id") == []
 
 
@@ -218,7 +257,7 @@ async def test_who_is_disabled_while_the_session_opens_is_signed_out_again(at: H
     at.services.sessions.open = open_then_disabled  # type: ignore[method-assign]
     proof = Proof("totp", int(at.time()))
     with pytest.raises(WrongCredentials):
-        await at.services.proving.proven(await the_pool(at), situation.sign_in, ADA, proof, HERE, None)
+        await at.services.moving.proven(await the_pool(at), situation.sign_in, ADA, proof, HERE, None)
     assert await at.stores.sessions.sessions_of_user(POOL, ADA.id) == []
     assert "sign_in.succeeded" not in at.kinds()
 

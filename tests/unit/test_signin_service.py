@@ -19,7 +19,10 @@ from authserver.signin.passwords import sign_in_name
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.situations import Situations
-from authserver.signin.steps import EnterPassword, Identify
+from authserver.signin.step_types import (
+    EnterPassword,
+    Identify,
+)
 from authserver.store import Stores
 from authserver.store.memory import memory_stores
 from authserver.tokens.revocation import Revocations
@@ -53,6 +56,7 @@ class Machine:
                 stores.registry, stores.directory, stores.credentials, stores.grants, stores.one_time, clock
             ),
             sessions=self.sessions,
+            counters=stores.counters,
             clock=clock,
             random=random,
             emit=ignore,
@@ -151,7 +155,7 @@ async def test_a_change_that_comes_second_is_a_conflict(at: Machine) -> None:
     situation = await at.sign_ins.start(POOL, REQUEST, "browser", None)
     with pytest.raises(Conflict):
         await at.sign_ins.identify(situation.sign_in, "ada")  # not kept
-    await at.sign_ins.keep(situation.sign_in)
+    await at.sign_ins.keep(situation.sign_in, "198.51.100.7")
     moved = await at.sign_ins.identify(situation.sign_in, "ada")
     with pytest.raises(Conflict):
         await at.sign_ins.identify(situation.sign_in, "bob")
@@ -161,7 +165,7 @@ async def test_a_change_that_comes_second_is_a_conflict(at: Machine) -> None:
 @pytest.mark.parametrize("browser", [None, "", "other"])
 async def test_a_sign_in_is_another_browsers_secret(at: Machine, browser: str | None) -> None:
     situation = await at.sign_ins.start(POOL, REQUEST, "browser", None)
-    await at.sign_ins.keep(situation.sign_in)
+    await at.sign_ins.keep(situation.sign_in, "198.51.100.7")
     with pytest.raises(SignInGone) as gone:
         await at.sign_ins.look(POOL, situation.sign_in.id, browser, None)
     assert (gone.value.reason, gone.value.restart) == ("foreign", "a=b")

@@ -11,16 +11,37 @@ from hypothesis import strategies as st
 from authserver.model.clients import Client
 from authserver.model.credentials import Credential
 from authserver.model.grants import Consent
-from authserver.model.pools import ACR_LEVELS, FactorKind, FirstFactor, MfaPolicy, Pool, SessionPolicy
+from authserver.model.pools import (
+    ACR_LEVELS,
+    AttributeDefinition,
+    FactorKind,
+    FirstFactor,
+    MfaPolicy,
+    Pool,
+    RecoveryPolicy,
+    SessionPolicy,
+    SignUpPolicy,
+)
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof, Session, SignIn
 from authserver.model.users import User
+from authserver.rules.fields import Field
 from authserver.signin.factors.summary import Summary, is_multi_factor, level, summarize
-from authserver.signin.service import response_uri
+from authserver.signin.levels import (
+    authentication_of,
+    mfa_mode,
+    supported_levels,
+    wanted_level,
+)
+from authserver.signin.responses import response_uri
 from authserver.signin.sign_out import Hint, LogoutPlan, judge
-from authserver.signin.steps import (
+from authserver.signin.step_types import (
+    AgreeToTerms,
+    AnswerChallenge,
     AskConsent,
     Blocked,
+    ChooseMedium,
     ChooseMethod,
+    CompleteProfile,
     ConfirmAddress,
     Enrol,
     EnterCode,
@@ -36,14 +57,12 @@ from authserver.signin.steps import (
     SetPassword,
     Step,
     UsePasskey,
+)
+from authserver.signin.steps import (
     asked_scope,
-    authentication_of,
-    mfa_mode,
     needs_factors,
     next_step,
-    supported_levels,
     too_old,
-    wanted_level,
 )
 
 NOW = 1_800_000_000
@@ -72,7 +91,7 @@ ASKING = replace(CLIENT, require_consent=True)
 USER = User("ada", "pool", "Ada", email="ada@example.com", email_verified=True)
 
 _FACTS = {f for f in Facts.__slots__ if f not in {"pool", "sign_in", "client", "session", "consent"}}
-_POOL = {"mfa", "session_policy"}
+_POOL = {"mfa", "session_policy", "sign_up_policy", "attributes_policy", "recovery_policy"}
 
 
 def facts(
@@ -179,6 +198,42 @@ FIRST: dict[str, tuple[Facts, object]] = {
     "proofs of who is no more": (facts(user_id="ada", proofs=(PASSWORD,), identifier="ada"), EnterPassword("ada")),
 }
 
+CUSTOM_FIRST = mfa(first=("custom", "password"))
+CUSTOM = Proof("custom", NOW - 90)
+
+OWN: dict[str, tuple[Facts, object]] = {
+    "not begun": (
+        facts(mfa=CUSTOM_FIRST, identifier="ada"),
+        AnswerChallenge("ada", begun=False, others=("password",)),
+    ),
+    "a question": (
+        facts(mfa=CUSTOM_FIRST, identifier="ada", custom="sealed", custom_asks="answer"),
+        AnswerChallenge("ada", others=("password",)),
+    ),
+    "the password": (
+        facts(mfa=CUSTOM_FIRST, identifier="ada", custom="sealed", custom_asks="password"),
+        EnterPassword("ada", others=("password",), custom=True),
+    ),
+    "another way was chosen": (
+        facts(mfa=CUSTOM_FIRST, identifier="ada", method="password"),
+        EnterPassword("ada", others=("custom",)),
+    ),
+    "it was chosen": (
+        facts(mfa=mfa(first=("password", "custom")), identifier="ada", method="custom"),
+        AnswerChallenge("ada", begun=False, others=("password",)),
+    ),
+    "it is none here": (facts(identifier="ada", method="custom", custom_asks="answer"), EnterPassword("ada")),
+    "passed": (proven(CUSTOM, mfa=CUSTOM_FIRST), Open("ada", (CUSTOM,))),
+    "passed, and one factor": (
+        proven(PASSWORD, CUSTOM, mfa=mfa("required", "totp", first=("custom",)), summary=has("totp")),
+        EnterCode("totp", "ada", True),
+    ),
+    "passed, and unusual": (
+        proven(CUSTOM, mfa=CUSTOM_FIRST, risk="require_factor", user=replace(USER, email_verified=False)),
+        Blocked(()),
+    ),
+}
+
 UNCONFIRMED, RESET, TEMPORARY = (replace(USER, state=s) for s in ("unconfirmed", "reset_required", "must_change"))
 CLOSING = replace(USER, delete_after=NOW + 5)
 OPEN = Open("ada", (PASSWORD,))
@@ -217,6 +272,22 @@ ACCOUNT: dict[str, tuple[Facts, object]] = {
         EnterCode("email_code", "a", False, ("password",)),
     ),
     "a forgotten password": (facts(method="recover", code="c", identifier="ada"), Recover()),
+    "a forgotten password, where people choose": (
+        facts(method="recover", identifier="ada", recovery_policy=RecoveryPolicy(ask=True)),
+        ChooseMedium("ada", ("email", "sms")),
+    ),
+    "a forgotten password, where there is nothing to choose": (
+        facts(method="recover", identifier="ada", recovery_policy=RecoveryPolicy(by=("sms",), ask=True)),
+        EnterPassword("ada"),
+    ),
+    "a forgotten password, chosen": (
+        facts(method="recover", code="c", identifier="ada", recovery_policy=RecoveryPolicy(ask=True)),
+        Recover(),
+    ),
+    "a forgotten password of nobody": (
+        facts(method="recover", recovery_policy=RecoveryPolicy(ask=True)),
+        Identify(),
+    ),
     "a forgotten password before its code was sent": (facts(method="recover", identifier="ada"), EnterPassword("ada")),
     "a forgotten password whose code came back": (proven(MAIL, method="recover", code="c"), Open("ada", (MAIL,))),
 }
@@ -459,6 +530,76 @@ INVITED: dict[str, tuple[Facts, object]] = {
     ),
 }
 
+TERMS, RENEWED, LATER = (
+    SignUpPolicy(terms_uri="https://a.example/t", terms_required=required, terms_changed=changed)
+    for required, changed in ((True, None), (True, NOW - 10), (True, NOW + 1))
+)
+AGREED = replace(USER, accepted_terms_at=NOW - 50)
+NAMED = SignUpPolicy(required_attributes=("given_name",))
+DESK = AttributeDefinition("custom:desk", "number", required=True)
+
+
+def in_(**changes: Any) -> Facts:
+    """Ada has a session."""
+    return facts(**{"session": SESSION, "user": USER} | changes)
+
+
+def fields_of(*names: str, **changes: Any) -> CompleteProfile:
+    return CompleteProfile(tuple(Field(name, required=True, **changes) for name in names))
+
+
+OWED: dict[str, tuple[Facts, object]] = {
+    "never agreed": (in_(sign_up_policy=TERMS), AgreeToTerms()),
+    "never agreed, and nobody asks": (in_(sign_up_policy=replace(TERMS, terms_required=False)), Finish(ADA)),
+    "never agreed, just signed in": (in_(sign_up_policy=TERMS, authentication=ADA), AgreeToTerms()),
+    "never agreed, silently": (in_(sign_up_policy=TERMS, prompt=("none",)), "interaction_required"),
+    "agreed": (in_(sign_up_policy=TERMS, user=AGREED), Finish(ADA)),
+    "agreed, silently": (in_(sign_up_policy=TERMS, user=AGREED, prompt=("none",)), Finish(ADA)),
+    "agreed to others": (in_(sign_up_policy=RENEWED, user=AGREED), AgreeToTerms(since=NOW - 10)),
+    "agreed since they changed": (
+        in_(sign_up_policy=RENEWED, user=replace(USER, accepted_terms_at=NOW - 10)),
+        Finish(ADA),
+    ),
+    "agreed before they will change": (in_(sign_up_policy=LATER, user=AGREED), Finish(ADA)),
+    "terms before the profile": (
+        in_(sign_up_policy=replace(TERMS, required_attributes=("given_name",))),
+        AgreeToTerms(),
+    ),
+    "the profile before consent": (in_(client=ASKING, sign_up_policy=NAMED), fields_of("given_name")),
+    "the profile before an invitation": (
+        in_(authentication=ADA, invitable=True, mfa=NUDGING, sign_up_policy=NAMED),
+        fields_of("given_name"),
+    ),
+    "the profile, silently": (in_(sign_up_policy=NAMED, prompt=("none",)), "interaction_required"),
+    "a value": (in_(sign_up_policy=NAMED, user=replace(USER, attributes={"given_name": "Ada"})), Finish(ADA)),
+    "an empty value": (
+        in_(sign_up_policy=NAMED, user=replace(USER, attributes={"given_name": ""})),
+        fields_of("given_name"),
+    ),
+    "by the schema": (in_(attributes_policy=(DESK,)), fields_of("custom:desk", kind="number")),
+    "by the schema, a false": (
+        in_(attributes_policy=(replace(DESK, type="boolean"),), user=replace(USER, attributes={"custom:desk": False})),
+        Finish(ADA),
+    ),
+    "by the schema, but for operators": (in_(attributes_policy=(replace(DESK, self_editable=False),)), Finish(ADA)),
+    "what the client may not write": (
+        in_(client=replace(CLIENT, write_attributes=("name",)), sign_up_policy=NAMED),
+        Finish(ADA),
+    ),
+    "what the client may write": (
+        in_(client=replace(CLIENT, write_attributes=("given_name",)), sign_up_policy=NAMED),
+        fields_of("given_name"),
+    ),
+    "an address": (
+        in_(sign_up_policy=SignUpPolicy(required_attributes=("email", "phone_number"))),
+        fields_of("phone_number", kind="tel"),
+    ),
+    "not before the factors": (
+        proven(PASSWORD, sign_up_policy=TERMS, mfa=OPTIONAL, summary=has("totp")),
+        EnterCode("totp", "ada", True),
+    ),
+}
+
 TABLE = {
     f"{name}: {case}": found
     for name, table in {
@@ -470,6 +611,8 @@ TABLE = {
         "step-up": STEP_UP,
         "risk": RISK,
         "invitation": INVITED,
+        "custom": OWN,
+        "owed": OWED,
     }.items()
     for case, found in table.items()
 }
@@ -543,6 +686,9 @@ LEVELS: dict[str, tuple[MfaPolicy, int]] = {
     "a texted code beside the password": (mfa(first=("password", "sms_code")), 2),
     "a passkey": (mfa(first=("passkey",)), 3),
     "a password and a mailed code": (mfa("optional", "email_code"), 3),
+    "the pool's own challenge": (mfa(first=("custom",)), 1),
+    "the pool's own challenge and an app": (mfa("optional", "totp", first=("custom",)), 2),
+    "the pool's own challenge and a passkey": (mfa("optional", "passkey", first=("custom",)), 3),
     "a password and an app": (mfa("required", "totp", "email_code"), 4),
     "a password and a passkey": (mfa("optional", "passkey"), 4),
     "off, but clients may ask": (mfa("off", "totp"), 4),

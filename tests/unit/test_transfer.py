@@ -22,8 +22,10 @@ from authserver.accounts.transfer.keycloak import read_keycloak
 from authserver.accounts.transfer.own_lines import read_lines
 from authserver.accounts.transfer.rows import STATES, Fault, Row
 from authserver.crypto.foreign_hashes import Argon2, Bcrypt, Pbkdf2
+from authserver.crypto.sealing import Sealer
 from authserver.effects import SystemRandom
 from authserver.errors import Conflict, Invalid
+from authserver.events import ignore
 from authserver.model.pools import AttributeDefinition, Group, Pool
 from authserver.model.users import PasswordCredential, User
 from authserver.rules.addresses import normal_email
@@ -46,6 +48,7 @@ POOL = Pool(
     groups=(Group("staff", precedence=2), Group("admins", precedence=1), Group("guests")),
 )
 RANDOM = SystemRandom()
+SEALER = Sealer(bytes(32), RANDOM)
 
 
 def clock() -> float:
@@ -72,7 +75,7 @@ async def written(stores: Stores, *, with_hashes: bool = True) -> str:
 
 
 async def taken(stores: Stores, path: Path, format_: Format = "jsonl") -> Report:
-    return await Import(stores.directory, clock, RANDOM).run(UserFile(path, format_, POOL))
+    return await Import(stores.directory, SEALER, clock, RANDOM, ignore).run(UserFile(path, format_, POOL))
 
 
 # ------------------------------------------------------------------------------------------------------ out and in
@@ -660,7 +663,7 @@ async def test_a_file_that_changes_between_its_readings_does_no_harm(tmp_path: P
                 yield from rows('{"username":"a"}\n{"username":""}\nnonsense')
 
     stores = await pool_of()
-    report = await Import(stores.directory, clock, RANDOM).run(Changing(tmp_path, "jsonl", POOL))
+    report = await Import(stores.directory, SEALER, clock, RANDOM, ignore).run(Changing(tmp_path, "jsonl", POOL))
     assert report.outcomes == {"created": 1, "refused": 2}
     assert [f.line for f in report.faults] == [2, 3]
     assert not report.clean

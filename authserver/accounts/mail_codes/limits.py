@@ -45,6 +45,14 @@ def account_key(purpose: CodePurpose, user_id: str | None, target: str, device: 
     return f"{lane} {device or ''} {user_id if user_id is not None and purpose != 'confirm' else unknown}"
 
 
+def keys_of_account(user_id: str, device: str | None = None) -> tuple[str, ...]:
+    """Everything that is counted against an account, for codes asked for with this browser or with any unknown one."""
+    lanes = (account_key("recover", user_id, "", device), account_key("factor", user_id, "", device))
+    return tuple(
+        f"{limit} {lane}" for lane in lanes for limit in ("codes hour account", "codes day account", "wrong codes")
+    )
+
+
 class CodeLimits:
     """The limits over shared counters."""
 

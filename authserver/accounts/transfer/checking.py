@@ -1,6 +1,5 @@
 """What a row becomes: a user that fits the pool, or everything that keeps it from being one. Pure."""
 
-import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from authserver.rules.attributes import attribute_faults, missing_attributes
 from authserver.rules.names import username_fault
 
 MADE_ID = "the id is no UUID, and a new one takes its place"
+STALE = "was never confirmed, and is older than sign_up.unconfirmed_days: it will be deleted within minutes"
 STUCK = "has neither a password nor a proven address: an operator must set a password"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -79,6 +79,9 @@ def check_row(pool: Pool, row: Row, now: int, new_id: Callable[[], str]) -> Chec
         password = PasswordCredential(user.id, row.password.text(), set_at, row.password_expires_at)
     elif not row.password_told and not user.email_verified and not user.phone_number_verified:
         notes = (*notes, STUCK)
+    days = pool.sign_up.unconfirmed_days
+    if days and user.state == "unconfirmed" and user.created_at < now - days * 86400:
+        notes = (*notes, STALE)
     return Checked(row, user, password, notes)
 
 
@@ -112,9 +115,6 @@ def _faults(pool: Pool, row: Row) -> Iterator[tuple[str, str]]:
         if group not in known:
             yield "groups", f"`{group[:100]}` is no group of the pool: add it to the pool first"
     yield from attribute_faults(pool, row.attributes)
-    for name, number in row.attributes.items():
-        if isinstance(number, float) and not math.isfinite(number):
-            yield name, "is too large for a number"
     preferred = row.attributes.get("preferred_username")
     if isinstance(preferred, str) and len(fold(preferred)) > _LONGEST_FOLDED:
         yield "preferred_username", "is too long"

@@ -12,8 +12,11 @@ from typing import Literal
 from authserver.accounts.transfer.checking import Checked, Names, check_row
 from authserver.accounts.transfer.formats import UserFile
 from authserver.accounts.transfer.rows import Fault, Row
+from authserver.crypto.sealing import Sealer
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict
+from authserver.events import Emit, Event
+from authserver.model.credentials import Credential, seed_record
 from authserver.model.users import User
 from authserver.store import Directory
 
@@ -71,12 +74,15 @@ class Import:
 
     Args:
         directory: where the users go.
+        sealer: seals the seeds of authenticator apps.
     """
 
-    def __init__(self, directory: Directory, clock: Clock, random: Random) -> None:
+    def __init__(self, directory: Directory, sealer: Sealer, clock: Clock, random: Random, emit: Emit) -> None:
         self._directory = directory
+        self._sealer = sealer
         self._clock = clock
         self._random = random
+        self._emit = emit
 
     async def run(
         self, file: UserFile, *, dry_run: bool = False, progress: Progress = lambda _stage, _rows: None
@@ -105,8 +111,13 @@ class Import:
         if report.fault_count:
             return report
         report.begun = True
-        await self._all(file, report, dry_run=dry_run, progress=progress)
-        report.tidy()
+        try:
+            await self._all(file, report, dry_run=dry_run, progress=progress)
+        finally:  # what was created stays, whatever ends it
+            report.tidy()
+            if not dry_run:
+                details = {"count": report.outcomes["created"], "refused": report.fault_count}
+                self._emit(Event("users.imported", file.pool.id, details=details))
         return report
 
     async def _check(self, file: UserFile, item: Row | Fault, report: Report, names: Names) -> None:
@@ -161,10 +172,20 @@ class Import:
     async def _create(self, checked: Checked, report: Report) -> Outcome:
         pool = checked.user.pool
         try:
-            await self._directory.create_user(pool, checked.user, checked.password)
+            await self._directory.create_user(pool, checked.user, checked.password, self._apps(checked))
         except Conflict as conflict:
             return await self._present(checked, report, conflict.sentence)
         return "created"
+
+    def _apps(self, checked: Checked) -> list[Credential]:
+        """The authenticator apps of the row, sealed for this user."""
+        user, made = checked.user, []
+        for app in checked.row.authenticators:
+            ident = self._random.token(16)
+            sealed = self._sealer.seal(app.seed, seed_record(user.pool, user.id, ident))
+            created_at = app.created_at if app.created_at is not None else int(self._clock())
+            made.append(Credential(ident, user.pool, user.id, "totp", app.name, sealed=sealed, created_at=created_at))
+        return made
 
     async def _look(self, checked: Checked, report: Report) -> Outcome:
         """What creating would do."""

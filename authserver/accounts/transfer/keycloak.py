@@ -1,11 +1,23 @@
 """Keycloak: the users of a realm export (`kc.sh export --users realm_file`, or a file of `different_files`)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from authserver.accounts.transfer.json_stream import array_entries
-from authserver.accounts.transfer.rows import BadRow, Entry, Fault, Row, flag, hashed, read_entries, seconds, text
+from authserver.accounts.transfer.rows import (
+    Authenticator,
+    BadRow,
+    Entry,
+    Fault,
+    Row,
+    flag,
+    hashed,
+    read_entries,
+    seconds,
+    text,
+)
+from authserver.crypto.foreign_seeds import keycloak_seed
 from authserver.crypto.foreign_systems import from_keycloak
 from authserver.model.users import UserState
 from authserver.rules.attributes import TEXT_CLAIMS
@@ -20,6 +32,9 @@ _CLAIMS = {
     "phone_number": "phone_number",
     "phone_number_verified": "phone_number_verified",
 }
+_MOST_AUTHENTICATORS = 5  # as many as a user may set up here
+_LONGEST_NAME = 64
+_OTHER_CODES = "an authenticator app has to be set up again: its codes are not of SHA-1, six digits and 30 seconds"
 _TRUE = frozenset({"true", "1", "yes"})
 
 
@@ -35,7 +50,14 @@ def _row(line: int, entry: Entry, custom: frozenset[str]) -> Row | None:
         return None  # stands for a client, not for a person
     notes: list[str] = []
     attributes, own = _attributes(entry, custom, notes)
-    password, temporary = _password(entry, notes)
+    credentials = _credentials(entry)
+    password, temporary = _password(credentials["password"])
+    authenticators = _authenticators(credentials["otp"], notes)
+    notes.extend(
+        f"a second factor of the kind {kind} has to be set up again"
+        for kind in credentials
+        if kind not in {"password", "otp"}
+    )
     if entry.get("federatedIdentities"):
         notes.append("sign-in through other providers has to be set up again")
     actions = entry.get("requiredActions")
@@ -57,6 +79,7 @@ def _row(line: int, entry: Entry, custom: frozenset[str]) -> Row | None:
         groups=_groups(entry),
         state=state,
         created_at=seconds(entry, "createdTimestamp", per_second=1000),
+        authenticators=authenticators,
         notes=tuple(notes),
         **password,
     )
@@ -92,24 +115,41 @@ def _groups(entry: Entry) -> tuple[str, ...]:
     return tuple(path.removeprefix("/") for path in value)
 
 
-def _password(entry: Entry, notes: list[str]) -> tuple[dict[str, Any], bool]:
-    """The password with when it was set, and whether it is a temporary one."""
+def _credentials(entry: Entry) -> defaultdict[str, list[Entry]]:
+    """The credentials by their type."""
     credentials = entry.get("credentials")
     if credentials is not None and not isinstance(credentials, list):
         raise BadRow("`credentials` must be a list")
-    by_type: defaultdict[str, list[Mapping[str, object]]] = defaultdict(list)
+    by_type: defaultdict[str, list[Entry]] = defaultdict(list)
     for credential in credentials or ():
         if not isinstance(credential, dict):
             raise BadRow("`credentials` must hold objects")
         by_type[str(credential.get("type"))[:50]].append(credential)
-    notes.extend(f"a second factor of the kind {kind} has to be set up again" for kind in by_type if kind != "password")
-    if not by_type["password"]:
+    return by_type
+
+
+def _password(held: Sequence[Entry]) -> tuple[dict[str, Any], bool]:
+    """The password with when it was set, and whether it is a temporary one."""
+    if not held:
         return {}, False
-    held = by_type["password"][0]
-    secret, how = text(held, "secretData"), text(held, "credentialData")
+    secret, how = text(held[0], "secretData"), text(held[0], "credentialData")
     if secret is None or how is None:
         raise BadRow("the password has no `secretData` and `credentialData`: export with hashed credentials")
     return {
         "password": hashed(lambda: from_keycloak(secret, how), "credentials"),
-        "password_set_at": seconds(held, "createdDate", per_second=1000),
-    }, flag(held, "temporary")
+        "password_set_at": seconds(held[0], "createdDate", per_second=1000),
+    }, flag(held[0], "temporary")
+
+
+def _authenticators(held: Sequence[Entry], notes: list[str]) -> tuple[Authenticator, ...]:
+    """The authenticator apps that our own codes are those of; others are counted in the notes."""
+    found: list[Authenticator] = []
+    for credential in held:
+        seed = keycloak_seed(text(credential, "secretData") or "", text(credential, "credentialData") or "")
+        if seed is None or len(found) == _MOST_AUTHENTICATORS:
+            notes.append(_OTHER_CODES)
+            continue
+        label = text(credential, "userLabel") or ""
+        created_at = seconds(credential, "createdDate", per_second=1000)
+        found.append(Authenticator(seed, "".join(filter(str.isprintable, label))[:_LONGEST_NAME].strip(), created_at))
+    return tuple(found)

@@ -25,6 +25,15 @@ class Fault:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """An authenticator app that came along: codes of RFC 6238 with SHA-1, six digits and 30 seconds."""
+
+    seed: bytes = field(repr=False)
+    name: str = ""
+    created_at: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One entry of a file. None stands for what it does not say.
@@ -51,6 +60,7 @@ class Row:
     password_told: bool = False
     password_set_at: int | None = None
     password_expires_at: int | None = None
+    authenticators: tuple[Authenticator, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -95,3 +95,6 @@ class RedisCounters:
 
     async def give_back(self, pool: str, key: str) -> None:
         await _GIVE_BACK(self._commands, object_key(pool, key, WINDOW))
+
+    async def clear_within(self, pool: str, key: str) -> None:
+        await self._commands.execute("DEL", object_key(pool, key, WINDOW))

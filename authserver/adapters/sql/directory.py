@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from authserver.adapters.sql.credentials_rows import credential_values
 from authserver.adapters.sql.database import Database
 from authserver.adapters.sql.directory_rows import (
     GROUPED_USER,
@@ -19,6 +20,7 @@ from authserver.adapters.sql.directory_rows import (
 )
 from authserver.adapters.sql.directory_search import count_of, page_of
 from authserver.adapters.sql.documents import Values
+from authserver.adapters.sql.tables import credentials as credential_table
 from authserver.adapters.sql.tables import (
     group_memberships,
     password_credentials,
@@ -28,7 +30,8 @@ from authserver.adapters.sql.tables import (
 )
 from authserver.adapters.sql.upsert import insert, parameters
 from authserver.errors import NotFound
-from authserver.model.users import PasswordCredential, User, UserFilter, fold
+from authserver.model.credentials import Credential
+from authserver.model.users import PasswordCredential, User, UserFilter, UserState, fold
 from authserver.store.protocols import EVERYBODY
 
 _UNKNOWN_COUNTERS = 64
@@ -71,6 +74,11 @@ _ADD_USER = sa.insert(users)
 # Core keeps a column's name for the new value.
 _REPLACE_USER = sa.update(users).where(users.c.pool == sa.bindparam("of_pool"), users.c.id == sa.bindparam("of_user"))
 _DELETE_USER = sa.delete(users).where(_IS_USER).returning(*_FOUND_BY)
+_DELETE_USER_IN_STATE = (
+    sa.delete(users)
+    .where(_IS_USER, users.c.state == sa.bindparam("state", type_=users.c.state.type))
+    .returning(*_FOUND_BY)
+)
 _ADD_WORDS = sa.insert(user_words)
 _DROP_WORD = sa.delete(user_words).where(
     *(
@@ -87,6 +95,7 @@ _IS_PASSWORD = sa.and_(password_credentials.c.pool == _POOL, password_credential
 _PASSWORD = sa.select(
     password_credentials.c.hash, password_credentials.c.set_at, password_credentials.c.expires_at
 ).where(_IS_PASSWORD)
+_ADD_CREDENTIALS = sa.insert(credential_table)
 _ADD_PASSWORD = sa.insert(password_credentials)
 _REPLACE_PASSWORD = (
     sa.update(password_credentials)
@@ -130,7 +139,13 @@ class SqlDirectory:
             .returning(password_failures.c.user_id, password_failures.c.failures)
         )
 
-    async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
+    async def create_user(
+        self,
+        pool: str,
+        user: User,
+        password: PasswordCredential | None = None,
+        credentials: Sequence[Credential] = (),
+    ) -> None:
         row = user_values(pool, user)
         words = _words(row)
         memberships = _memberships(pool, user)
@@ -143,6 +158,8 @@ class SqlDirectory:
                 connection.execute(_ADD_GROUPS, memberships)
             if password is not None:
                 connection.execute(_ADD_PASSWORD, password_values(pool, password))
+            if credentials:
+                connection.execute(_ADD_CREDENTIALS, [credential_values(pool, one) for one in credentials])
 
         await self._database.write(create)
 
@@ -200,9 +217,12 @@ class SqlDirectory:
         due = {"now": now, "page": limit}
         return await self._database.read(lambda connection: users_of(connection.execute(_DUE, due)), [])
 
-    async def delete_user(self, pool: str, user_id: str) -> bool:
+    async def delete_user(self, pool: str, user_id: str, *, state: UserState | None = None) -> bool:
+        statement = _DELETE_USER if state is None else _DELETE_USER_IN_STATE
+        values = {"pool": pool, "user_id": user_id} | ({} if state is None else {"state": state})
+
         def delete(connection: sa.Connection) -> bool:
-            gone = connection.execute(_DELETE_USER, {"pool": pool, "user_id": user_id}).one_or_none()
+            gone = connection.execute(statement, values).one_or_none()
             if gone is not None:
                 _drop_words(connection, *gone)
             return gone is not None

@@ -1,9 +1,10 @@
 """The profile: attributes by the pool's schema, language, email address and phone number."""
 
-from authserver.errors import CodeExpired, Invalid, InvalidForm, Refusal, Throttled, WrongCode
+from authserver.errors import CodeExpired, Invalid, Refusal, Throttled, WrongCode
 from authserver.pages.account.room import Outcome, To
 from authserver.pages.account.visit import PATHS, Visit
-from authserver.pages.step_views import code_fault, resend_of
+from authserver.pages.faults import code_fault, resend_of
+from authserver.pages.fields import field_views
 from authserver.pages.views import (
     AddressView,
     ChangeAddressStep,
@@ -12,7 +13,7 @@ from authserver.pages.views import (
     ProfileSection,
     View,
 )
-from authserver.rules.fields import profile_fields
+from authserver.rules.fields import Field, profile_fields
 from authserver.web import Params
 
 ADDRESS = "/account/address"
@@ -21,31 +22,16 @@ _KINDS = {"email": "email", "phone_number": "phone_number", "phone": "phone_numb
 
 async def show(visit: Visit, refusal: Refusal | None, form: Params) -> View:
     """The section."""
-    faults = {n: (c, s) for n, c, s in refusal.faults} if isinstance(refusal, InvalidForm) else {}
-    fields = []
-    for field in profile_fields(visit.pool):
-        if field.name == "locale":
-            continue
-        stored = visit.user.attributes.get(field.name)
-        value = _text(stored) if refusal is None or field.fixed else (form.get(field.name) or "")
-        code, sentence = faults.get(field.name, (None, ""))
-        fields.append(
-            FieldView(
-                name=field.name,
-                kind=field.kind,
-                required=field.required,
-                value=value[:2048],
-                fault=code,  # type: ignore[arg-type]  # the codes of rules.fields are those of views
-                sentence=sentence,
-                minimum=field.minimum,
-                maximum=field.maximum,
-                fixed=field.fixed,
-            )
-        )
-    fields.append(_language(visit))
+    fields = [field for field in profile_fields(visit.pool) if field.name != "locale"]
+
+    def value_of(field: Field) -> str:
+        if refusal is None or field.fixed:
+            return _text(visit.user.attributes.get(field.name))
+        return form.get(field.name) or ""
+
     return ProfileSection(
         frame=visit.frame("profile"),
-        fields=tuple(fields),
+        fields=(*field_views(fields, refusal, value_of), _language(visit)),
         username=visit.user.username if visit.user.username != visit.user.id else "",
         email=await _address(visit, "email"),
         phone_number=await _address(visit, "phone_number"),

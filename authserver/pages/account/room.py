@@ -17,7 +17,7 @@ from authserver.errors import (
 from authserver.pages.account.visit import Visit, begin_sign_in, enter
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.step_views import account_of
-from authserver.pages.views import Notice, Reauthenticate, View
+from authserver.pages.views import AccountClosed, Notice, Reauthenticate, View
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, Params, Request, redirect
@@ -75,6 +75,8 @@ class Room:
 
     async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET."""
+        if not issuer.pool.account.enabled:
+            return self._closed(services, issuer, request)
         visit = await enter(services, issuer, request, self._path)
         if isinstance(visit, Answer):
             return visit
@@ -87,6 +89,8 @@ class Room:
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST."""
+        if not issuer.pool.account.enabled:
+            return self._closed(services, issuer, request)
         form = await request.form()
         check_form(services, issuer, request, form, PURPOSE)
         visit = await enter(services, issuer, request, self._path)
@@ -109,6 +113,9 @@ class Room:
             status = 429 if isinstance(refusal, Throttled) else 422
             return self._answer(visit, shown, status=status, headers=headers)
         return self._answer(visit, outcome)
+
+    def _closed(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        return self._frame.page(services, issuer, request, AccountClosed(), status=404)
 
     def _answer(self, visit: Visit, outcome: Outcome, *, status: int = 200, headers: Headers | None = None) -> Answer:
         if isinstance(outcome, Answer):

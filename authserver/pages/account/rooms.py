@@ -54,6 +54,10 @@ def rooms(frame: Frame) -> dict[str, Room | GonePage]:
                 kept=("id",),
             ),
         ),
+        (
+            security.RENAME,
+            Room(frame, security.RENAME, tasks.show_name, tasks.take_name, guarded="factor", kept=("id",)),
+        ),
         (security.CODES, Room(frame, security.CODES, tasks.show_codes, tasks.take_codes, guarded="factor")),
         (data.DELETE, Room(frame, data.DELETE, data.show_deletion, data.take_deletion, guarded="delete")),
     ]

@@ -20,6 +20,7 @@ from authserver.pages.views import (
     View,
 )
 from authserver.signin.factors.backup_codes import COUNT
+from authserver.signin.factors.names import LONGEST_NAME
 from authserver.signin.factors.relying_party import RelyingParty
 from authserver.signin.factors.summary import summarize
 from authserver.web import Params
@@ -28,6 +29,7 @@ PASSWORD = "/account/password"
 FACTOR = "/account/factor"
 REMOVE = "/account/remove"
 CODES = "/account/codes"
+RENAME = "/account/rename"
 ENROLLING = "enrolling"
 """The session's task that holds a set-up: the kind, a space, and its state."""
 
@@ -74,7 +76,10 @@ async def take(visit: Visit, form: Params) -> Outcome:
         case "add_factor":
             return To(FACTOR, query=(("kind", (form.get("method") or "")[:20]),))
         case "rename_passkey":
-            await services.enrolled.rename(pool, user, ident, form.get("name") or "")
+            name = form.get("name") or ""
+            if not name.strip() or len(name) > LONGEST_NAME:
+                return To(RENAME, query=(("id", ident),))  # where there is room to say what a name is
+            await services.enrolled.rename(pool, user, ident, name)
             return To(here, "passkey_renamed")
         case "remove_factor":
             return To(REMOVE, query=(("id", ident),))

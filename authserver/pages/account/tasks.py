@@ -7,8 +7,18 @@ from authserver.pages.account.security import CODES, ENROLLING, FACTOR
 from authserver.pages.account.visit import PATHS, Visit
 from authserver.pages.backup_codes import download
 from authserver.pages.enrolling import set_up_view
-from authserver.pages.step_views import new_password
-from authserver.pages.views import BackupCodes, ChangePassword, EnrolChoice, Method, RemoveFactor, ReplaceCodes, View
+from authserver.pages.new_passwords import new_password
+from authserver.pages.views import (
+    BackupCodes,
+    ChangePassword,
+    EnrolChoice,
+    Method,
+    RemoveFactor,
+    RenamePasskey,
+    ReplaceCodes,
+    View,
+)
+from authserver.signin.factors.names import LONGEST_NAME
 from authserver.signin.factors.summary import summarize
 from authserver.web import Params, set_cookie
 
@@ -37,7 +47,7 @@ async def take_password(visit: Visit, form: Params) -> Outcome:
         raise Invalid("Enter a new password.", field="new_password")
     before = await services.stores.directory.password(pool.id, visit.user.id)
     await services.password_changes.change(pool, visit.user, password, services.watch.where(visit.origin))
-    secret = await services.proving.reopen(pool, visit.session, visit.origin)
+    secret = await services.moving.reopen(pool, visit.session, visit.origin)
     cookie = set_cookie(services.cookie_name(pool.id, "session"), secret, secure=services.secure)
     return To(HERE, "password_changed" if before is not None else "password_set", headers=(cookie,))
 
@@ -136,6 +146,31 @@ async def take_removal(visit: Visit, form: Params) -> Outcome:
     if not any(c.kind in pool.mfa.factors for c in others):
         await services.stores.credentials.put_backup_codes(pool.id, user.id, (), visit.now)
     return To(HERE, "passkey_removed" if credential.kind == "passkey" else "factor_removed")
+
+
+async def show_name(visit: Visit, refusal: Refusal | None, form: Params) -> View | To:
+    """Another name for a passkey."""
+    credential, _ = await _own(visit)
+    if credential is None:
+        return To(HERE, "nothing_changed")
+    typed = form.get("name")
+    return RenamePasskey(
+        name=(credential.name if typed is None else typed)[: 2 * LONGEST_NAME],
+        fault=None if refusal is None else "too_long" if (typed or "").strip() else "empty",
+        cancel_url=visit.url(HERE),
+    )
+
+
+async def take_name(visit: Visit, form: Params) -> Outcome:
+    """The name. Raises Invalid."""
+    credential, _ = await _own(visit)
+    if credential is None or form.get("step") != "rename":
+        return To(HERE, "nothing_changed")
+    name = form.get("name") or ""
+    if not name.strip():
+        raise Invalid("Enter a name.", field="name")
+    await visit.services.enrolled.rename(visit.pool, visit.user, credential.id, name)
+    return To(HERE, "passkey_renamed")
 
 
 async def show_codes(visit: Visit, _refusal: Refusal | None, _form: Params) -> View | To:

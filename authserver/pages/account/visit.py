@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from authserver.browser import browser_cookie
 from authserver.crypto.secrets import digest
-from authserver.errors import NotFound
 from authserver.model.pools import Pool
 from authserver.model.sessions import AuthorizationRequest, Session
 from authserver.model.users import User
@@ -81,9 +80,7 @@ class Visit:
 
 
 async def enter(services: Services, issuer: Issuer, request: Request, path: str) -> Visit | Answer:
-    """The visit, or the way to the sign-in that leads back to `path`. Raises NotFound where the pool has no such page."""
-    if not issuer.pool.account.enabled:
-        raise NotFound(detail="the pool has no account page")
+    """The visit, or the way to the sign-in that leads back to `path`."""
     query = request.query()
     session = await current_session(services, issuer, request)
     if session is not None:
@@ -121,6 +118,6 @@ async def begin_sign_in(
         prompt=prompt,
     )
     situation = await services.sign_ins.start(issuer.pool, wanted, digest(browser), session)
-    await services.sign_ins.keep(situation.sign_in)
+    await services.sign_ins.keep(situation.sign_in, request.address)
     headers: Headers = new_cookie
     return redirect(status, f"{issuer.url}/login?{urlencode({'signin': situation.sign_in.id})}", *headers)

@@ -38,8 +38,6 @@ REPLACEABLE: Mapping[str, str] = {
     "invitation.heading": gettext_noop("Sign in faster next time"),
     "enrol.heading": gettext_noop("Protect your account"),
     "terms.heading": gettext_noop("Our terms have changed"),
-    "maintenance.heading": gettext_noop("We will be back soon"),
-    "maintenance.intro": gettext_noop("Signing in is closed for maintenance. Your account is fine."),
     "consent.heading": gettext_noop("{client} would like access to your account"),
     "consent.approve": gettext_noop("Allow"),
     "consent.deny": gettext_noop("Don\u2019t allow"),

@@ -90,6 +90,7 @@ PASSWORD_FAULTS: Mapping[str, str] = {
     "missing": gettext_noop("It does not have everything it needs yet."),
     "breached": gettext_noop("This password is known from a data breach. Choose one you use nowhere else."),
     "weak": gettext_noop("This password is too easy to guess. Make it longer."),
+    "own": gettext_noop("It has your username or your email name in it. Leave that out."),
     "reused": gettext_noop("You used this password before. Choose a new one."),
 }
 """By `PasswordFault`; "mismatch" is said beside the current password."""

@@ -46,6 +46,12 @@ METHODS: Mapping[str, MethodWords] = {
         gettext_noop("We text you a code each time."),
         "message",
     ),
+    "custom": MethodWords(
+        gettext_noop("Questions"),
+        gettext_noop("Answer a question"),
+        gettext_noop("What is asked is up to the service."),
+        "shield",
+    ),
     "backup_codes": MethodWords(
         gettext_noop("Backup codes"),
         gettext_noop("Use a backup code"),

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-MethodKind = Literal["password", "passkey", "totp", "email_code", "sms_code", "backup_codes"]
+MethodKind = Literal["password", "passkey", "totp", "email_code", "sms_code", "backup_codes", "custom"]
 
 CodeFault = Literal["empty", "wrong", "expired", "used", "too_many", "throttled"]
 """`wrong` may go with `tries_left`; `too_many`: this code is dead, ask for another; `throttled` goes with
 `retry_after`; `used` is a backup or TOTP code that was taken before."""
 
-PasswordFault = Literal["empty", "too_short", "too_long", "missing", "breached", "weak", "reused", "mismatch"]
+PasswordFault = Literal["empty", "too_short", "too_long", "missing", "breached", "weak", "own", "reused", "mismatch"]
 """`missing`: kinds of characters that the policy requires; `reused`: one of the last ones; `weak`: too easy to guess;
+`own`: it holds a name of the person;
 `mismatch`: the current password, asked for beside the new one, is wrong."""
 
 PasskeyState = Literal["ready", "waiting", "cancelled", "failed", "none", "exists", "unsupported"]

@@ -30,6 +30,8 @@ class RecoverMedium:
 
     identifier: str
     media: tuple[Literal["email", "sms"], ...] = ("email", "sms")
+    fault: Literal["throttled"] | None = None
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,8 @@ class IdentifierStep:
         identifier: what the field holds already: what was typed, or `login_hint`.
         accounts: who may be continued as with one press.
         fault: "empty" if nothing was typed; "throttled" goes with `retry_after`; "passkey": the passkey that was used
-            is not known here; "not_found" only for pools that tell.
+            is not known here; "wrong_credentials": it begins anew, because the pool's own challenges were not passed;
+            "not_found" only for pools that tell.
         retry_after: seconds until the next try.
         sign_up_url: where to create an account; None where sign-up is off.
         passkey_options: JSON of `PublicKeyCredentialRequestOptions` (WebAuthn 5.1.10) for any passkey of this pool; it
@@ -43,7 +44,7 @@ class IdentifierStep:
     sign_in_with: tuple[str, ...] = ("username", "email")
     identifier: str = ""
     accounts: tuple[Account, ...] = ()
-    fault: Literal["empty", "throttled", "passkey", "not_found"] | None = None
+    fault: Literal["empty", "throttled", "passkey", "wrong_credentials", "not_found"] | None = None
     retry_after: int | None = None
     sign_up_url: str | None = None
     passkey_options: str | None = None
@@ -243,10 +244,15 @@ class CompleteProfileStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeStep:
     """A question of the pool's own (triggers define, create and verify challenge). Field `answer`; forms `challenge`,
-    `change_identifier`.
+    `change_identifier`, `method`, `choose_method`.
 
-    `question` is shown as it is; "" asks for the answer in our words. `image_uri` is an image to answer from, by the
-    rules of logos. `secret` hides what is typed.
+    Attributes:
+        question: shown as it is; "" asks for the answer in our words.
+        image_uri: an image to answer from, by the rules of logos.
+        secret: hides what is typed.
+        asked: False where there is no question yet, because the service that makes it did not answer, or is asked too
+            often: there is a button to try again, and no field.
+        fault: "unavailable": the service that judges the answer did not.
     """
 
     template: ClassVar[str] = "challenge.html"
@@ -254,9 +260,11 @@ class ChallengeStep:
     question: str = ""
     image_uri: str | None = None
     secret: bool = False
+    asked: bool = True
     identifier: str = ""
-    fault: Literal["empty", "wrong", "throttled"] | None = None
+    fault: Literal["empty", "wrong", "throttled", "unavailable"] | None = None
     retry_after: int | None = None
+    others: tuple[Method, ...] = ()
 
     @property
     def images(self) -> tuple[str | None, ...]:
@@ -304,13 +312,3 @@ class BlockedStep:
     notified: bool = True
     restart_url: str | None = None
     recover_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintenance:
-    """Signing in is closed for a while: `sentence` is the operator's own words, `retry_after` seconds if it is known."""
-
-    template: ClassVar[str] = "maintenance.html"
-
-    sentence: str = ""
-    retry_after: int | None = None

@@ -163,6 +163,12 @@ class Guessing:
         await asyncio.gather(*done)
         self._emit(self._event("factor.succeeded", attempt, {}))
 
+    async def spare(self, attempt: Try) -> None:
+        """It was right, but one of several answers that prove the person together; or nobody judged it. The address does
+        not pay for it. What the account may still try stays as counted, until all of them are right.
+        """
+        await self._take_back(attempt)
+
     async def wrong(self, pool: Pool, attempt: Try, reason: str) -> None:
         """It was wrong: tell the log why, and the owner if it was the last one. The refusal is the factor's own."""
         self._report(attempt, reason)

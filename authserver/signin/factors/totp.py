@@ -12,7 +12,7 @@ from authserver.crypto.secrets import b64url, b64url_decode, same
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, Invalid, Unexpected, WrongCode
 from authserver.events import Emit, Event
-from authserver.model.credentials import Credential
+from authserver.model.credentials import Credential, seed_record
 from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.signin.factors import qr
@@ -121,7 +121,7 @@ class Totp:
             user_id=user.id,
             kind="totp",
             name=label,
-            sealed=self._sealer.seal(pending.seed, _record(pool.id, user.id, pending.id)),
+            sealed=self._sealer.seal(pending.seed, seed_record(pool.id, user.id, pending.id)),
             counter=step,  # the code just given must not open a sign-in too
             created_at=now,
         )
@@ -158,7 +158,7 @@ class Totp:
     def _seed(self, app: Credential) -> bytes:
         if app.sealed is None:
             raise Unexpected(detail=f"credential {app.id} has no seed")
-        return self._sealer.open(app.sealed, _record(app.pool, app.user_id, app.id))
+        return self._sealer.open(app.sealed, seed_record(app.pool, app.user_id, app.id))
 
     async def _require_room(self, pool: Pool, user: User) -> None:
         apps = sum(c.kind == "totp" for c in await self._credentials.credentials(pool.id, user.id))
@@ -230,10 +230,6 @@ def _typed(code: str) -> str:
     if len(code) > _MOST_TYPED or len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
         raise WrongCode(detail="not six digits")
     return digits
-
-
-def _record(pool: str, user_id: str, credential_id: str) -> str:
-    return f"credentials/{pool}/{user_id}/{credential_id}/seed"
 
 
 def _enrolment_record(pool: Pool, user: User) -> str:

@@ -36,7 +36,7 @@ def memory_stores(clock: Callable[[], float]) -> Stores:
         grants.forget_user(pool, user_id)
         credentials.forget_user(pool, user_id)
 
-    directory = MemoryDirectory(forget_user)
+    directory = MemoryDirectory(forget_user, credentials.add)
     grants.user_of = credentials.user_of = directory.look_up
     return Stores(
         registry=MemoryRegistry(grants.forget_client),

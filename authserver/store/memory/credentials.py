@@ -31,11 +31,20 @@ class MemoryCredentials:
 
     async def add_credential(self, pool: str, credential: Credential) -> None:
         self._require_user(pool, credential.user_id)
-        if (pool, credential.id) in self._credentials:
-            raise Conflict(detail="credential id taken")
-        if credential.handle is not None and await self.credential_of_handle(pool, credential.handle) is not None:
-            raise Conflict(detail="credential handle taken")
-        self._credentials[pool, credential.id] = credential
+        self.add(pool, [credential])
+
+    def add(self, pool: str, credentials: Sequence[Credential]) -> None:
+        """All of them or none. Raises Conflict."""
+        added = dict(self._credentials)
+        for credential in credentials:
+            if (pool, credential.id) in added:
+                raise Conflict(detail="credential id taken")
+            if credential.handle is not None and any(
+                p == pool and c.handle == credential.handle for (p, _), c in added.items()
+            ):
+                raise Conflict(detail="credential handle taken")
+            added[pool, credential.id] = credential
+        self._credentials = added
 
     async def credentials(self, pool: str, user_id: str) -> list[Credential]:
         own = [c for (p, _), c in self._credentials.items() if p == pool and c.user_id == user_id]

@@ -6,7 +6,8 @@ from itertools import islice
 from operator import itemgetter
 
 from authserver.errors import Conflict, NotFound
-from authserver.model.users import PasswordCredential, User, UserFilter, fold
+from authserver.model.credentials import Credential
+from authserver.model.users import PasswordCredential, User, UserFilter, UserState, fold
 from authserver.store.protocols import EVERYBODY
 from authserver.store.search import found_by, search_words
 
@@ -14,11 +15,16 @@ Key = tuple[str, str]
 
 
 class MemoryDirectory:
-    def __init__(self, on_user_deleted: Callable[[str, str], None] = lambda _pool, _user: None) -> None:
+    def __init__(
+        self,
+        on_user_deleted: Callable[[str, str], None] = lambda _pool, _user: None,
+        add_credentials: Callable[[str, Sequence[Credential]], None] = lambda _pool, _credentials: None,
+    ) -> None:
         self._users: dict[Key, User] = {}
         self._passwords: dict[Key, PasswordCredential] = {}
         self._failures: dict[Key, int] = {}
         self._on_user_deleted = on_user_deleted
+        self._add_credentials = add_credentials
 
     def _of_pool(self, pool: str) -> list[User]:
         return [u for (p, _), u in self._users.items() if p == pool]
@@ -44,10 +50,17 @@ class MemoryDirectory:
             ):
                 raise Conflict("The phone number is taken.")
 
-    async def create_user(self, pool: str, user: User, password: PasswordCredential | None = None) -> None:
+    async def create_user(
+        self,
+        pool: str,
+        user: User,
+        password: PasswordCredential | None = None,
+        credentials: Sequence[Credential] = (),
+    ) -> None:
         if (pool, user.id) in self._users:
             raise Conflict("The user id is taken.")
         self._check_unique(pool, user)
+        self._add_credentials(pool, credentials)
         self._users[pool, user.id] = user
         if password is not None:
             self._passwords[pool, user.id] = password
@@ -108,10 +121,12 @@ class MemoryDirectory:
         due = [(u.delete_after, u.id, u) for u in self._users.values() if u.delete_after is not None]
         return [user for after, _, user in sorted(due, key=itemgetter(0, 1)) if after <= now][:limit]
 
-    async def delete_user(self, pool: str, user_id: str) -> bool:
+    async def delete_user(self, pool: str, user_id: str, *, state: UserState | None = None) -> bool:
         key = (pool, user_id)
-        if self._users.pop(key, None) is None:
+        user = self._users.get(key)
+        if user is None or (state is not None and user.state != state):
             return False
+        del self._users[key]
         self._passwords.pop(key, None)
         self._failures.pop(key, None)
         self._on_user_deleted(pool, user_id)

@@ -76,3 +76,6 @@ class MemoryCounters:
         if (pool, key) in self._windows:
             count, until = self._windows[pool, key]
             self._windows[pool, key] = (max(0, count - 1), until)
+
+    async def clear_within(self, pool: str, key: str) -> None:
+        self._windows.pop((pool, key), None)

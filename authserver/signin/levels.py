@@ -1,0 +1,45 @@
+"""How strong a sign-in must be, by the pool, the client and the request, and what proofs amount to. Pure."""
+
+from authserver.model.clients import Client
+from authserver.model.pools import Pool
+from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
+from authserver.signin.factors.summary import acr
+
+
+def mfa_mode(pool: Pool, client: Client) -> str:
+    """Whether a second factor is asked for: the client's word over the pool's, except that "required" of the pool is a
+    floor.
+    """
+    if pool.mfa.mode == "required" or client.mfa is None:
+        return pool.mfa.mode
+    return client.mfa
+
+
+def wanted_level(pool: Pool, request: AuthorizationRequest) -> int:
+    """The level of authentication that the request asks for by `acr_values`: the least of those it would take; 0 if it
+    names none that we know (Core 3.1.2.1: they are voluntary, and unknown ones ask nothing of us).
+    """
+    levels = [i for i, name in enumerate(pool.mfa.acr_levels, 1) if name in request.acr_values]
+    return min(levels, default=0)
+
+
+def supported_levels(pool: Pool) -> tuple[str, ...]:
+    """The names of the levels that somebody may reach in this pool, lowest first (`acr_values_supported`). Where the
+    mode is "off" too: a client or a request may still ask for a second factor.
+    """
+    first, second = set(pool.mfa.first_factors), set(pool.mfa.factors)
+    highest = 1
+    if first & {"email_code", "sms_code"} or ("custom" in first and second & {"email_code", "sms_code", "totp"}):
+        highest = 2
+    if "passkey" in first or ("custom" in first and "passkey" in second):
+        highest = 3
+    if "password" in first and second & {"email_code", "sms_code"}:
+        highest = 3
+    if "password" in first and second & {"totp", "passkey"}:
+        highest = 4
+    return pool.mfa.acr_levels[:highest]
+
+
+def authentication_of(pool: Pool, user_id: str, proofs: tuple[Proof, ...], amr: tuple[str, ...]) -> Authentication:
+    """What the proofs amount to. `auth_time` is that of the first factor: a step-up does not make it younger."""
+    return Authentication(user_id, proofs[0].at, amr, acr(pool, proofs), proofs)
