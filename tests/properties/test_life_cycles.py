@@ -549,6 +549,7 @@ def _live(examples: int, steps: int, in_ci: bool) -> None:
     )
 
 
+@pytest.mark.long
 def test_no_order_of_events_breaks_a_life_cycle() -> None:
     outcomes = live(examples=120, steps=100)
     print(f"{outcomes.total()} steps: {dict(sorted(outcomes.items()))}")
