@@ -1,4 +1,4 @@
-"""What the browser does for the pages: no frame, no opener, no form of others, and cookies that scripts cannot see."""
+"""What the browser does for the pages: no frame, no opener, no form of others, cookies that scripts cannot see (W24)."""
 
 import html
 

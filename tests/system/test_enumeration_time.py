@@ -1,4 +1,4 @@
-"""How long an answer takes does not tell whether somebody has the name (security reference W8).
+"""How long an answer takes does not tell whether somebody has the name (security reference W9).
 
 Known and unknown names take turns in an order that is drawn, so that whatever else goes on disturbs both alike.
 """

@@ -59,7 +59,7 @@ def test_a_network_is_known_by_whichever_browser_was_there() -> None:
 
 
 def test_a_cookie_that_changed_its_browser_is_not_known_any_more() -> None:
-    """W24: who carries a cookie away brings another browser along."""
+    """Who carries a cookie away brings another browser along."""
     assert risk(replace(HOME, user_agent=IPHONE), LAPTOP).signals == ("new_device",)
 
 
