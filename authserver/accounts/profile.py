@@ -69,6 +69,7 @@ class Profile:
         def change(current: User) -> User:
             attributes = {k: v for k, v in current.attributes.items() if k not in values} | present
             added: dict[str, Any] = {name: value for name, value in addresses.items() if not getattr(current, name)}
+            added |= {f"{name}_verified": False for name in added}
             return replace(current, attributes=attributes, updated_at=now, **added)
 
         changed = await self._directory.change_user(pool.id, user.id, change)

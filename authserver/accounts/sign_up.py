@@ -148,7 +148,7 @@ class SignUp:
         now = int(self._clock())
         credential = PasswordCredential(user.id, encoded, now) if encoded is not None else None
         if before is not None:
-            await self._directory.delete_user(pool.id, before.id)
+            await self._directory.delete_user(pool.id, before.id, state="unconfirmed")  # not if it was confirmed by now
         try:
             await self._directory.create_user(pool.id, user, credential)
         except Conflict:
@@ -158,7 +158,7 @@ class SignUp:
         return user, credential
 
     def _user(self, pool: Pool, values: Mapping[str, object], registration: Registration) -> User:
-        now = int(self._clock())
+        now, policy = int(self._clock()), pool.sign_up
         user_id = self._random.uuid()
         username, email, phone_number = (values.get(name) for name in ("username", "email", "phone_number"))
         attributes = {
@@ -177,7 +177,8 @@ class SignUp:
             state="unconfirmed" if pool.sign_up.verify else "confirmed",
             created_at=now,
             updated_at=now,
-            accepted_terms_at=now if registration.accepted_terms else None,
+            # Where there are none nothing was agreed to, whatever a form says.
+            accepted_terms_at=now if registration.accepted_terms and (policy.terms_uri or policy.policy_uri) else None,
         )
 
     async def _once(self, pool: Pool, user: User, binding: str) -> str:

@@ -24,7 +24,7 @@ from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
 from authserver.pages.step_views import refused_view, step_view
 from authserver.pages.taken import session_cookie
-from authserver.pages.taking import origin_of, take
+from authserver.pages.taking import origin_of, shown_to, take
 from authserver.pages.views import View
 from authserver.services import Services
 from authserver.signin.challenge_state import Question
@@ -69,7 +69,9 @@ class SignInPage:
         try:
             moved = await _brought_up(services, issuer, request, situation, session)
         except (Throttled, TriggerFailed, WrongCredentials) as refusal:
-            return await self._again(services, issuer, request, params, session, Params(()), refusal)
+            return await self._again(
+                services, issuer, request, params, session, _with_name(Params(()), situation), refusal
+            )
         except Vetoed as veto:
             return self.page(services, issuer, request, situation, refused_view(issuer, situation, veto), status=403)
         except Conflict:
@@ -93,7 +95,7 @@ class SignInPage:
             if form.get("step") == "consent" and form.get("decision") == "deny":
                 return redirect(303, await services.sign_ins.deny(issuer.url, situation))
             if form.get("step") == "terms" and form.get("decision") == "decline":
-                return await _declined(services, issuer, situation, address(issuer, params))
+                return await _declined(services, issuer, situation, form, address(issuer, params))
             became = await take(services, issuer, request, form, situation, session)
             if became.view is not None:
                 return self.page(services, issuer, request, situation, became.view, headers=became.cookies)
@@ -109,7 +111,7 @@ class SignInPage:
         except Vetoed as veto:
             return self.page(services, issuer, request, situation, refused_view(issuer, situation, veto), status=403)
         except (*SHOWN_AGAIN, TriggerFailed) as refusal:
-            return await self._again(services, issuer, request, params, session, form, refusal)
+            return await self._again(services, issuer, request, params, session, _with_name(form, situation), refusal)
         return redirect(303, address(issuer, params), *cookies)
 
     async def _again(
@@ -239,6 +241,12 @@ async def _brought_up(
     return None
 
 
+def _with_name(form: Params, before: Situation) -> Params:
+    """The form with the name that was typed at an earlier step, for a sign-in that had to start over."""
+    name = before.sign_in.identifier
+    return form if name is None or form.get("username") is not None else Params((*form.pairs(), ("username", name)))
+
+
 def _retry_after(refusal: Refusal) -> Headers:
     return [(b"retry-after", b"%d" % refusal.retry_after)] if isinstance(refusal, Throttled | TriggerFailed) else []
 
@@ -247,9 +255,9 @@ def _status(refusal: Refusal) -> int:
     return 429 if isinstance(refusal, Throttled) else 503 if isinstance(refusal, TriggerFailed) else 422
 
 
-async def _declined(services: Services, issuer: Issuer, situation: Situation, here: str) -> Answer:
+async def _declined(services: Services, issuer: Issuer, situation: Situation, form: Params, here: str) -> Answer:
     """The person does not agree to the terms, if that is what was asked. Raises Conflict, ProtocolRefusal."""
-    if not isinstance(situation.step, AgreeToTerms):
+    if not (isinstance(situation.step, AgreeToTerms) and shown_to(situation.user, form)):
         return redirect(303, here)
     return redirect(303, await services.duties.decline(issuer.url, situation))
 

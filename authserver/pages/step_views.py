@@ -4,8 +4,10 @@ from urllib.parse import urlencode, urlsplit
 
 from authserver.accounts.notices import way_to
 from authserver.errors import (
+    Invalid,
     Refusal,
     Throttled,
+    TriggerFailed,
     Vetoed,
     WeakPassword,
     WrongCode,
@@ -42,6 +44,7 @@ from authserver.pages.views import (
     scope_groups,
 )
 from authserver.signin.challenge_state import Question
+from authserver.signin.challenges import MOST_ANSWER
 from authserver.signin.moving import SENT
 from authserver.signin.recovering import offers_recovery
 from authserver.signin.situations import ACCOUNT, Situation
@@ -118,6 +121,7 @@ def step_view(
                 question=shown.question,
                 image_uri=shown.image,
                 secret=shown.secret,
+                answer=_answer_again(refusal, form) if begun and not shown.secret else "",
                 asked=begun,
                 identifier=identifier,
                 fault=challenge_fault(refusal, form),
@@ -130,9 +134,10 @@ def step_view(
                 policy_uri=pool.sign_up.policy_uri,
                 changed=since is not None,
                 since=since,
+                account=_id_of(situation.user),
             )
         case CompleteProfile(fields):
-            return CompleteProfileStep(fields=field_views(fields, refusal, typed(form)))
+            return CompleteProfileStep(fields=field_views(fields, refusal, typed(form)), account=_id_of(situation.user))
         case ChooseMethod(identifier, second, methods):
             return MethodStep(
                 methods=_methods(methods, situation.user if second else None),
@@ -270,6 +275,16 @@ def _hint(kind: str, user: User | None) -> str:
     if user is not None and kind == "sms_code" and user.phone_number is not None:
         return mask(user.phone_number, "sms")
     return ""
+
+
+def _answer_again(refusal: Refusal | None, form: Params) -> str:
+    """What was typed, where it was not judged and the question is the same."""
+    unjudged = isinstance(refusal, Throttled | TriggerFailed | Invalid)
+    return (form.get("answer") or "").strip()[:MOST_ANSWER] if unjudged else ""
+
+
+def _id_of(user: User | None) -> str:
+    return user.id if user is not None else ""
 
 
 def _names(user: User | None) -> tuple[str, ...]:

@@ -60,9 +60,9 @@ async def take(
     match form.get("step"), situation.step:
         case (("change_identifier" | "switch_account"), _):
             await sign_ins.forget_identifier(sign_in)
-        case "account", Identify() if _shown(situation.user, form):
+        case "account", Identify() if shown_to(situation.user, form):
             await sign_ins.choose_account(pool, sign_in, situation.user)
-        case "consent", AskConsent() if _shown(situation.user, form):
+        case "consent", AskConsent() if shown_to(situation.user, form):
             if form.get("decision") == "approve":
                 await sign_ins.allow(pool, sign_in, situation.user)
         case "identifier", step if not isinstance(step, Refuse):
@@ -98,8 +98,8 @@ async def take(
         case "resend", Enrol(_, chosen) if chosen is not None:
             await services.setting_up.enrol(pool, situation, chosen, origin)
         case "resend", Recover():
-            identifier = sign_in.identifier or ""
-            await services.recovering.begin(pool, situation, identifier, origin)
+            medium = await _sent_by(services, issuer, situation)
+            await services.recovering.begin(pool, situation, sign_in.identifier or "", origin, medium)
         case "resend", _:
             await services.proving.resend(pool, situation, origin)
         case "confirm", _:
@@ -121,10 +121,10 @@ async def take(
             if not password:
                 raise Invalid("Enter a new password.", field="new_password")
             moved = await services.duties.set_password(pool, situation, password, origin, session)
-        case "terms", AgreeToTerms():
+        case "terms", AgreeToTerms() if shown_to(situation.user, form):
             if form.get("decision") == "accept":
                 await services.duties.agree(pool, situation)
-        case "profile", CompleteProfile():
+        case "profile", CompleteProfile() if shown_to(situation.user, form):
             await services.duties.complete(pool, situation, form.values)
         case "closing", KeepAccount():
             if form.get("decision") == "keep":
@@ -157,13 +157,18 @@ async def _identified(
 
 
 async def _recover_by_the_other(services: Services, issuer: Issuer, situation: Situation, origin: Origin) -> None:
-    """Send the code the other way. Which way it went is in the code, not in the form."""
-    code = situation.sign_in.code
-    sent = await services.codes.peek(issuer.pool, code) if code is not None else None
-    medium: Medium = "email" if sent is not None and sent.medium == "sms" else "sms"
+    """Send the code the other way."""
+    medium: Medium = "email" if await _sent_by(services, issuer, situation) == "sms" else "sms"
     await services.recovering.begin(issuer.pool, situation, situation.sign_in.identifier or "", origin, medium)
 
 
-def _shown(user: User | None, form: Params) -> TypeGuard[User]:
+async def _sent_by(services: Services, issuer: Issuer, situation: Situation) -> Medium | None:
+    """Which way the code went, if it is not over: that is in the code, not in the form."""
+    code = situation.sign_in.code
+    sent = await services.codes.peek(issuer.pool, code) if code is not None else None
+    return sent.medium if sent is not None else None
+
+
+def shown_to(user: User | None, form: Params) -> TypeGuard[User]:
     """Whether the form speaks of the account that is signed in now: another tab may have changed it meanwhile."""
     return user is not None and form.get("account") == user.id

@@ -26,6 +26,11 @@ MOST_METADATA = 2048
 _OURS = frozenset({"SRP_A"})
 
 
+def begun_key(who: str, device: str | None) -> str:
+    """What beginnings are counted under: by name, and apart for a browser that signed the user in before."""
+    return f"custom begun {who} {device or ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the person sees, from the challenge's public parameters `question`, `image` and `secret`."""

@@ -14,7 +14,7 @@ from authserver.events import Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.sessions import Proof, SignIn
 from authserver.model.users import User, fold
-from authserver.signin.challenge_state import MOST_ROUNDS, ChallengeState, ChallengeStates, asked_of
+from authserver.signin.challenge_state import MOST_ROUNDS, ChallengeState, ChallengeStates, asked_of, begun_key
 from authserver.signin.factors.guessing import Guessing, Try
 from authserver.signin.keeping import STARTED_OVER, Keeping
 from authserver.signin.origin import Origin
@@ -153,7 +153,7 @@ class Challenges:
         """What the triggers want next: a state that asks something, the proofs for which tokens may be issued, or None
         where the authentication failed. Raises TriggerFailed, Vetoed.
         """
-        while len(state.results) < MOST_ROUNDS:
+        while True:
             request = DefineAuthChallenge(_attributes(user), state.results, user_not_found=user is None)
             said = await self._call(pool, request, sign_in, user)
             if said.fail_authentication:
@@ -161,6 +161,8 @@ class Challenges:
             if said.issue_tokens:
                 # Whoever is let in has answered something; and nobody is let in by a name that nobody has.
                 return state.proofs(int(self._clock())) if user is not None and state.proves else None
+            if len(state.results) >= MOST_ROUNDS:
+                return None
             match said.challenge_name:
                 case "SRP_A":  # how Cognito's clients begin to prove a password; here a page asks for it
                     state = state.answered("SRP_A", right=True)
@@ -170,7 +172,6 @@ class Challenges:
                     return asked_of(state, await self._create(pool, sign_in, user, state))
                 case other:
                     raise TriggerFailed(detail=f"the challenge {str(other)[:50]!r} is none that a page can show")
-        return None
 
     async def _create(self, pool: Pool, sign_in: SignIn, user: User | None, state: ChallengeState) -> Challenge:
         request = CreateAuthChallenge(_attributes(user), "CUSTOM_CHALLENGE", state.results, user_not_found=user is None)
@@ -211,7 +212,7 @@ class Challenges:
     async def _admit_beginning(self, pool: Pool, sign_in: SignIn, user: User | None, device: str | None) -> None:
         who = user.id if user is not None else f"unknown {digest(fold(sign_in.identifier or ''))}"
         admission = await self._counters.admit_within(
-            pool.id, f"custom begun {who} {device or ''}", now=self._clock(), limit=BEGUN_PER_HOUR, window=_HOUR
+            pool.id, begun_key(who, device), now=self._clock(), limit=BEGUN_PER_HOUR, window=_HOUR
         )
         if not admission.allowed:
             raise Throttled(admission.retry_after)

@@ -1,9 +1,9 @@
 """How strong a sign-in must be, by the pool, the client and the request, and what proofs amount to. Pure."""
 
 from authserver.model.clients import Client
-from authserver.model.pools import Pool
+from authserver.model.pools import FactorKind, Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
-from authserver.signin.factors.summary import acr
+from authserver.signin.factors.summary import acr, is_multi_factor
 
 
 def mfa_mode(pool: Pool, client: Client) -> str:
@@ -38,6 +38,30 @@ def supported_levels(pool: Pool) -> tuple[str, ...]:
     if "password" in first and second & {"totp", "passkey"}:
         highest = 4
     return pool.mfa.acr_levels[:highest]
+
+
+def enough_factors(pool: Pool, client: Client, proofs: tuple[Proof, ...]) -> bool:
+    """Whether there are two factors, or one and a device that was remembered instead of the other."""
+    return is_multi_factor(proofs) or (
+        any(p.method == "device" for p in proofs) and device_counts(pool, client, proofs)
+    )
+
+
+def device_counts(pool: Pool, client: Client, proofs: tuple[Proof, ...]) -> bool:
+    """Whether a remembered device may stand for the second factor: where two are required, not beside a challenge of
+    which nobody but the pool knows what it proves.
+    """
+    return mfa_mode(pool, client) != "required" or any(p.method not in {"custom", "device"} for p in proofs)
+
+
+def completes(pool: Pool, proofs: tuple[Proof, ...], kind: FactorKind) -> bool:
+    """Whether with a factor of this kind there would be two, the password that can still be asked for among them. Whom
+    it does not help must not be made to set it up.
+    """
+    now = proofs[-1].at
+    ahead = (Proof("password", now),) if "password" in pool.mfa.first_factors else ()
+    given = any(p.method == kind for p in proofs)
+    return not given and is_multi_factor((*proofs, *ahead, Proof(kind, now, verified=True)))
 
 
 def authentication_of(pool: Pool, user_id: str, proofs: tuple[Proof, ...], amr: tuple[str, ...]) -> Authentication:

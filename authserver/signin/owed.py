@@ -32,7 +32,8 @@ def _terms(pool: Pool, user: User, now: int) -> AgreeToTerms | None:
 
 def missing_fields(pool: Pool, client: Client, user: User) -> tuple[Field, ...]:
     """The attributes that the pool requires, that the user has no value for, and that people may fill in themselves; none
-    that the client may not write.
+    that the client may not write. Nor `address`, which is a table unless the pool defines it as text: no field takes one,
+    and nobody would ever get past it.
     """
     defined = {d.name: d for d in pool.attributes}
     required = dict.fromkeys((*(d.name for d in pool.attributes if d.required), *pool.sign_up.required_attributes))
@@ -41,6 +42,7 @@ def missing_fields(pool: Pool, client: Client, user: User) -> tuple[Field, ...]:
         field_of(pool, name, required=True)
         for name in required
         if own.get(name) in (None, "")
+        and (name != "address" or name in defined)
         and defined.get(name, AttributeDefinition(name)).self_editable
         and (client.write_attributes is None or name in client.write_attributes)
     )

@@ -80,7 +80,14 @@ class Recovering:
             )
         )
         return await self._keeping.change(
-            situation.sign_in, identifier=identifier, method="recover", code=sent.handle, user_id=None, proofs=()
+            situation.sign_in,
+            identifier=identifier,
+            method="recover",
+            code=sent.handle,
+            user_id=None,
+            proofs=(),
+            custom=None,
+            custom_asks=None,
         )
 
     async def ask_medium(self, situation: Situation, identifier: str) -> SignIn:

@@ -8,7 +8,7 @@ from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
 from authserver.model.users import User
 from authserver.signin.factors.summary import is_multi_factor, level
-from authserver.signin.levels import mfa_mode, wanted_level
+from authserver.signin.levels import completes, device_counts, enough_factors, mfa_mode, wanted_level
 from authserver.signin.owed import owed
 from authserver.signin.step_types import (
     AnswerChallenge,
@@ -76,7 +76,7 @@ def needs_factors(facts: Facts, now: int) -> bool:
     may_invite = sign_in.authentication is not None and facts.pool.mfa.nudge and _has_passkeys(facts.pool)
     if may_invite and not any(p.method == "passkey" for p in authentication.proofs):
         return True
-    if _asks_owners(facts) and not _enough_factors(authentication.proofs):
+    if _asks_owners(facts) and not enough_factors(facts.pool, facts.client, authentication.proofs):
         return True
     return not _strong_enough(facts, authentication)
 
@@ -166,15 +166,11 @@ def _strong_enough(facts: Facts, authentication: Authentication) -> bool:
     if wanted and level(authentication.proofs) < wanted:
         return False
     # A session may have been opened for a client that asks less.
-    if _enough_factors(authentication.proofs):
+    if enough_factors(facts.pool, facts.client, authentication.proofs):
         return True
     if _asks_owners(facts):
         return not (facts.passed_by and _usable(facts, authentication.proofs))
     return mfa_mode(facts.pool, facts.client) != "required"
-
-
-def _enough_factors(proofs: tuple[Proof, ...]) -> bool:
-    return is_multi_factor(proofs) or any(p.method == "device" for p in proofs)
 
 
 def _second_factor(facts: Facts, proofs: tuple[Proof, ...]) -> Step:
@@ -194,7 +190,8 @@ def _second_factor(facts: Facts, proofs: tuple[Proof, ...]) -> Step:
         return step
     mode = mfa_mode(facts.pool, facts.client)
     risky = facts.risk == "require_factor"
-    satisfied = is_multi_factor(proofs) or (facts.remembered and not risky)
+    remembered = facts.remembered and not risky and device_counts(facts.pool, facts.client, proofs)
+    satisfied = is_multi_factor(proofs) or remembered
     if not satisfied and usable and (mode != "off" or risky):
         return _ask(facts, usable, remember=not risky)
     if not satisfied and risky and {p.method for p in proofs} <= {"password", "custom"}:
@@ -214,7 +211,8 @@ def _set_up(facts: Facts, proofs: tuple[Proof, ...]) -> Step:
     if given & set(own) and "password" not in given and "password" in facts.pool.mfa.first_factors:
         # The mailbox by which a password was replaced is the second factor itself. Nobody gets another one by it.
         return EnterPassword(_identifier(facts))
-    choices = tuple(k for k in facts.summary.enrollable if k != "backup_codes") if facts.summary is not None else ()
+    enrollable = facts.summary.enrollable if facts.summary is not None else ()
+    choices = tuple(k for k in enrollable if k != "backup_codes" and completes(facts.pool, proofs, k))
     if not choices:
         return Refuse("access_denied", "A second factor is required, and none can be set up.")
     chosen = facts.sign_in.enrolling

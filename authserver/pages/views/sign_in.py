@@ -234,11 +234,14 @@ class InvitationStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteProfileStep:
-    """The pool requires attributes that the account has no value for. Its fields by their names; form `profile`."""
+    """The pool requires attributes that the account has no value for. Its fields by their names; form `profile`, with the
+    id of the `account` that it is about.
+    """
 
     template: ClassVar[str] = "complete_profile.html"
 
     fields: tuple[FieldView, ...]
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +253,7 @@ class ChallengeStep:
         question: shown as it is; "" asks for the answer in our words.
         image_uri: an image to answer from, by the rules of logos.
         secret: hides what is typed.
+        answer: what was typed, where the same question is shown once more; never that of a secret one.
         asked: False where there is no question yet, because the service that makes it did not answer, or is asked too
             often: there is a button to try again, and no field.
         fault: "unavailable": the service that judges the answer did not.
@@ -260,6 +264,7 @@ class ChallengeStep:
     question: str = ""
     image_uri: str | None = None
     secret: bool = False
+    answer: str = ""
     asked: bool = True
     identifier: str = ""
     fault: Literal["empty", "wrong", "throttled", "unavailable"] | None = None
@@ -274,7 +279,8 @@ class ChallengeStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsStep:
-    """The terms are new, or have changed. Form `terms` with the field `decision` ("accept" or "decline").
+    """The terms are new, or have changed. Form `terms` with the field `decision` ("accept" or "decline"), and the id of the
+    `account` that is to agree.
 
     `changed`: others were agreed to before; `since`: when the new ones came, seconds.
     """
@@ -285,6 +291,7 @@ class TermsStep:
     policy_uri: str | None = None
     changed: bool = True
     since: int | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

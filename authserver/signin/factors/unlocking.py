@@ -6,9 +6,10 @@ from authserver.accounts.mail_codes.limits import keys_of_account
 from authserver.events import OPERATOR, Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.users import User
+from authserver.signin.challenge_state import begun_key
 from authserver.store import Counters, Credentials, Directory
 
-GUESSED = ("password", "totp", "backup_codes")
+GUESSED = ("password", "totp", "backup_codes", "custom")
 """The factors whose tries are counted by account (`Guessing.admit`, `PasswordFactor`)."""
 
 
@@ -34,7 +35,7 @@ class Unlocking:
             await self._counters.clear_guesses(pool.id, f"{factor} {user.id} {browser}")
             await self._counters.clear_within(pool.id, f"day {factor} {user.id} {browser}")
         for browser in browsers:
-            for key in keys_of_account(user.id, browser):
+            for key in (*keys_of_account(user.id, browser), begun_key(user.id, browser)):
                 await self._counters.clear_within(pool.id, key)
         self._emit(Event("user.unlocked", pool.id, user.id, actor=OPERATOR))
         return failures
