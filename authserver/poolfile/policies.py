@@ -91,6 +91,9 @@ def policy_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
     for i, name in enumerate(model.sign_up.required_attributes):
         if name.startswith("custom:") and name not in defined:
             yield ("sign_up", "required_attributes", i), f"`{name}` is not defined in [[pool.attributes]]"
+        if name == "address" and name not in defined:
+            reason = "is made of several parts, which no form asks for; define it as a string in [[pool.attributes]]"
+            yield ("sign_up", "required_attributes", i), f"`{name}` {reason}"
     yield from _terms_faults(model)
     if model.sign_up.enabled:
         yield from _sign_up_faults(model)

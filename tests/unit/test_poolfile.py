@@ -539,6 +539,11 @@ FAULTY_POLICIES = {
         "sign_up.required_attributes",
         "is not defined in [[pool.attributes]]",
     ),
+    "an address in parts": (
+        '[pool.sign_up]\nrequired_attributes = ["address"]\n',
+        "sign_up.required_attributes",
+        "is made of several parts",
+    ),
     "domains of unproven addresses": (
         '[pool.sign_up]\nenabled = true\nverify = []\nallowed_domains = ["acme.com"]\n',
         "sign_up.verify",
