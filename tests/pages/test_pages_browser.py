@@ -196,7 +196,7 @@ def test_consent_is_given_or_denied(visit):
 
 
 @pytest.mark.parametrize(
-    "redirect_uri", ["https://orders.example/cb?code=x", "http://127.0.0.1:8001/cb", "http://[::1]:8001/cb"]
+    "redirect_uri", ["https://orders.example/cb?code=x", "http://127.0.0.1:47113/cb", "http://[::1]:47113/cb"]
 )
 def test_a_form_may_lead_to_the_client_and_nowhere_else(visit, redirect_uri):
     visit.redirect_uri = redirect_uri
