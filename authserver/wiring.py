@@ -11,6 +11,7 @@ from authserver.accounts.closing import Closing
 from authserver.accounts.confirmation import Confirmations
 from authserver.accounts.directory import Users
 from authserver.accounts.hooks import Hooks
+from authserver.accounts.invited import InvitedAddresses
 from authserver.accounts.links import Links
 from authserver.accounts.mail_codes import MailCodes
 from authserver.accounts.notices import Notices
@@ -304,6 +305,7 @@ def wire(
             changes=changes,
             closing=closing,
             profile=profile,
+            invited=InvitedAddresses(stores.one_time, directory, emit),
             clock=clock,
             emit=emit,
         ),

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from authserver.accounts.directory import NewUser, Users
+from authserver.accounts.directory import Ask, NewUser, Users
+from authserver.accounts.invited import InvitedAddresses
 from authserver.accounts.links import Links
 from authserver.accounts.passwords import check_password, context_words
 from authserver.effects import Clock, Random
@@ -43,22 +44,31 @@ class Invitations:
     """Invites people."""
 
     def __init__(
-        self, directory: Directory, users: Users, outbox: Outbox, links: Links, clock: Clock, random: Random, emit: Emit
+        self,
+        directory: Directory,
+        users: Users,
+        outbox: Outbox,
+        links: Links,
+        invited: InvitedAddresses,
+        clock: Clock,
+        random: Random,
+        emit: Emit,
     ) -> None:
         self._directory = directory
         self._users = users
         self._outbox = outbox
         self._links = links
+        self._invited = invited
         self._clock = clock
         self._random = random
         self._emit = emit
 
-    async def create(self, pool: Pool, new: NewUser, way: Way) -> Invited:
-        """Create a user and invite the person. Raises Invalid, Conflict, Busy."""
+    async def create(self, pool: Pool, new: NewUser, way: Way, *, ask: Ask | None = None) -> Invited:
+        """Create a user and invite the person. Raises Invalid, Conflict, Busy, and what `ask` raises."""
         _refuse_without_password(pool)
         _address(way, new.email, new.phone_number, new.username)
         password, ends_at = self._temporary(pool, new.username, new.email)
-        user = await self._users.create(pool, replace(new, password=password, temporary_until=ends_at))
+        user = await self._users.create(pool, replace(new, password=password, temporary_until=ends_at), ask=ask)
         return await self._send(pool, user, way, password, ends_at)
 
     async def invite(self, pool: Pool, user: User, way: Way, *, resend: bool = False) -> Invited:
@@ -106,6 +116,7 @@ class Invitations:
             link=(client.client_uri if client is not None else None) or self._links.page(pool, "account"),
             ends_at=ends_at,
         )
+        await self._invited.note(pool, user, medium, address, ends_at - int(self._clock()))
         await self._outbox.send(pool, message)
         self._emit(Event("user.invited", pool.id, user.id, message.client_id, details={"medium": medium}))
         return Invited(user, medium, ends_at)

@@ -1,6 +1,9 @@
 """Notices to owners: what happened to an account, told at the addresses that are proven, with a way to object."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import orjson
 
 from authserver.accounts.links import Links
 from authserver.crypto.secrets import digest
@@ -17,6 +20,29 @@ NOT_ME = "not_me"
 
 OBJECTION = 7 * 86400
 """Seconds in which the owner can object by the link."""
+
+
+_EVENTS = {
+    Kind.NEW_DEVICE: "sign_in.succeeded",
+    Kind.PASSWORD_CHANGED: "password.changed",
+    Kind.EMAIL_CHANGED: "email.changed",
+    Kind.PHONE_NUMBER_CHANGED: "phone.changed",
+    Kind.FACTOR_ADDED: "factor.enrolled",
+    Kind.FACTOR_REMOVED: "factor.removed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """What a notice told, and its owner may object to: an event of a user at a time (seconds). `email` or `phone_number`
+    is the proven address that it took away.
+    """
+
+    user_id: str
+    event: str = "sign_in.succeeded"
+    at: int | None = None
+    email: str | None = None
+    phone_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +74,12 @@ class Notices:
     async def address_changed(self, pool: Pool, before: User, field: str, masked: str) -> None:
         """Told at the address that was given up: whoever still reads there must know."""
         kind = Kind.EMAIL_CHANGED if field == "email" else Kind.PHONE_NUMBER_CHANGED
-        await self._tell(pool, before, kind, address=masked, objectionable=True)
+        gone = {}
+        if field == "email" and before.email_verified:
+            gone["email"] = before.email
+        elif field == "phone_number" and before.phone_number_verified:
+            gone["phone_number"] = before.phone_number
+        await self._tell(pool, before, kind, address=masked, objectionable=True, gone=gone)
 
     async def factor_added(self, pool: Pool, user: User, factor: FactorKind) -> None:
         await self._tell(pool, user, Kind.FACTOR_ADDED, factor=factor, objectionable=True)
@@ -72,14 +103,15 @@ class Notices:
         """As `account_exists` below."""
         return account_exists(self._links, pool, owner, medium, target, language)
 
-    async def objection(self, pool: Pool, token: str) -> bytes | None:
-        """What the link is about: the user's id; None if it is over or was used."""
-        return await self._one_time.peek(pool.id, NOT_ME, digest(token)) if len(token) <= 64 else None
+    async def objection(self, pool: Pool, token: str) -> Disputed | None:
+        """What the link is about; None if it is over or was used."""
+        stored = await self._one_time.peek(pool.id, NOT_ME, digest(token)) if len(token) <= 64 else None
+        return Disputed(**orjson.loads(stored)) if stored is not None else None
 
-    async def object(self, pool: Pool, token: str) -> str | None:
-        """Use the link up. Returns the user's id."""
+    async def object(self, pool: Pool, token: str) -> Disputed | None:
+        """Use the link up. Returns what it is about."""
         spent = await self._one_time.spend(pool.id, NOT_ME, digest(token)) if len(token) <= 64 else None
-        return spent.value.decode() if spent is not None and not spent.replayed else None
+        return Disputed(**orjson.loads(spent.value)) if spent is not None and not spent.replayed else None
 
     async def _tell(
         self,
@@ -94,13 +126,16 @@ class Notices:
         address: str = "",
         client_name: str = "",
         ends_at: int | None = None,
+        gone: Mapping[str, str | None] | None = None,
     ) -> None:
         way = way_to(user)
         if way is None:
             return
+        now = int(self._clock())
         if objectionable:
             token = self._random.token(32)
-            await self._one_time.put(pool.id, NOT_ME, digest(token), user.id.encode(), OBJECTION)
+            disputed = Disputed(user.id, _EVENTS[kind], now, **(gone or {}))
+            await self._one_time.put(pool.id, NOT_ME, digest(token), orjson.dumps(disputed), OBJECTION)
             link = self._links.to(pool, "notMe")(token)
         where = where or Place()
         await self._outbox.send(
@@ -119,7 +154,7 @@ class Notices:
                 device=where.device,
                 place=where.place,
                 network=where.network,
-                when=int(self._clock()),
+                when=now,
                 zone=_zone(user),
                 ends_at=ends_at,
             ),

@@ -49,12 +49,14 @@ def invite(
 def invitations(house: House) -> "Invitations":
     """What invites people."""
     from authserver.accounts.invitations import Invitations
+    from authserver.accounts.invited import InvitedAddresses
 
     return Invitations(
         house.stores.directory,
         house.users(),
         house.outbox(),
         house.links(),
+        InvitedAddresses(house.stores.one_time, house.stores.directory, house.emit),
         house.clock,
         house.random,
         house.emit,

@@ -78,7 +78,8 @@ class NotMePage:
         if (answer := with_cookie(services, issuer, request, NOT_ME, token)) is not None:
             return answer
         known = await services.notices.objection(issuer.pool, token)
-        view: View = NotMe() if known is not None else LinkGone(purpose="not_me")
+        gone: View = LinkGone(purpose="not_me")
+        view = NotMe(event=known.event, at=known.at or 0) if known is not None else gone
         return self._page(services, issuer, request, view, token, status=200 if known is not None else 410)
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:

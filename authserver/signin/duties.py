@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from authserver.accounts.closing import Closing
+from authserver.accounts.invited import InvitedAddresses
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.profile import Profile
 from authserver.effects import Clock
@@ -36,6 +37,7 @@ class Duties:
         changes: PasswordChanges,
         closing: Closing,
         profile: Profile,
+        invited: InvitedAddresses,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -45,6 +47,7 @@ class Duties:
         self._changes = changes
         self._closing = closing
         self._profile = profile
+        self._invited = invited
         self._clock = clock
         self._emit = emit
 
@@ -55,6 +58,9 @@ class Duties:
         if not isinstance(situation.step, SetPassword) or situation.user is None:
             return Moved(situation)
         stamp = await self._changes.change(pool, situation.user, password)
+        for proof in situation.sign_in.proofs:
+            if proof.method == "password":
+                await self._invited.prove(pool, situation.user, proof.stamp)
         kept = tuple(replace(p, stamp=stamp) if p.method == "password" else p for p in situation.sign_in.proofs)
         changed = replace(situation.sign_in, proofs=kept)
         return await self._moving.advance(pool, situation.sign_in, changed, origin, session)

@@ -53,6 +53,7 @@ async def send_recovery_code(
         client_name=client_name,
         device=device,
         link=link,
+        typed=identifier,
     )
 
 

@@ -30,6 +30,8 @@ email = "{name}@example.com"
 email_verified = true
 phone_number = "{phone_number}"
 phone_number_verified = true
+[users.attributes]
+name = "{name}"
 """
 
 

@@ -41,6 +41,23 @@ async def test_a_visitor_sees_one_button_and_is_logged_in_by_it(browser: Browser
         assert value in page.text
 
 
+@pytest.mark.parametrize(
+    ("missing", "called"),
+    [
+        (("name",), "ada"),
+        (("name", "preferred_username"), "ada@example.com"),
+        (("name", "preferred_username", "email", "email_verified"), "ada-1"),
+    ],
+)
+async def test_somebody_of_whom_little_is_known_is_called_by_that(
+    world: World, browser: Browser, missing: tuple[str, ...], called: str
+) -> None:
+    world.op.bends.id_token = dict.fromkeys(missing)
+    page = await browser.log_in()
+    assert is_logged_in(page)
+    assert shown(page, "name") == called
+
+
 async def test_the_authorization_request_is_bound_to_the_browser_and_to_the_login(world: World) -> None:
     for _ in range(2):
         await world.browser().log_in()

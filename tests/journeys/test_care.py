@@ -1,12 +1,14 @@
 """What an operator does for one person, and what the person then meets: invited, reset, unlocked, without a lost factor."""
 
 import re
+from typing import Any
 
 import pytest
 
 from authserver.accounts.amending import Amending, Amendment
 from authserver.accounts.directory import NewUser, Users
 from authserver.accounts.invitations import Invitations, Way
+from authserver.accounts.invited import InvitedAddresses
 from authserver.accounts.links import Links
 from authserver.accounts.notices import Notices
 from authserver.accounts.standing import Standing
@@ -17,7 +19,7 @@ from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.signin.factors.removing import Removing
 from authserver.signin.factors.unlocking import Unlocking
-from tests.journeys.house import ADA, PASSWORD, POOL, House, answered, each, house
+from tests.journeys.house import ADA, BOB, PASSWORD, POOL, House, answered, each, house
 from tests.journeys.people import NEW_PASSWORD, fault_at, kinds_to, mfa_pool, steps_on
 from tests.journeys.test_second_factors import after_password, enrolled
 
@@ -46,7 +48,9 @@ def invitations(at: House) -> Invitations:
         at.services.emit,
     )
     links = Links(at.base_url)
-    return Invitations(stores.directory, users, outbox(at), links, at.time, opened.random, at.services.emit)
+    emit = at.services.emit
+    invited = InvitedAddresses(stores.one_time, stores.directory, emit)
+    return Invitations(stores.directory, users, outbox(at), links, invited, at.time, opened.random, emit)
 
 
 def standing(at: House) -> Standing:
@@ -85,6 +89,50 @@ async def test_who_is_invited_signs_in_and_chooses_a_password() -> None:
         assert "code" in answered(await browser.submit(page, step="new_password", new_password=NEW_PASSWORD))
         assert (await at.browser().sign_in("carol", password)).status_code == 422
         assert "code" in answered(await at.browser().sign_in("carol", NEW_PASSWORD))
+
+
+@each("change", {"none": ({}, True), "another address": ({"email": "carol@example.net"}, False)})
+async def test_the_address_that_the_password_was_sent_to_is_proven_by_it(change: tuple[dict[str, Any], bool]) -> None:
+    """So that a password that is forgotten later can be replaced."""
+    changes, proven = change
+    async with house() as at:
+        password = await invite(at)
+        carol = await at.stores.directory.find_user(POOL, "carol", ("username",))
+        assert carol is not None
+        if changes:
+            await at.change_user(carol, **changes)
+        browser = at.browser()
+        page = await after_password(browser, "carol", password=password)
+        assert not (await at.stores.directory.user(POOL, carol.id)).email_verified
+        await browser.submit(page, step="new_password", new_password=NEW_PASSWORD)
+        assert (await at.stores.directory.user(POOL, carol.id)).email_verified is proven
+        assert ("email.verified" in at.kinds()) is proven
+
+
+async def test_an_address_that_somebody_else_has_proven_stays_theirs() -> None:
+    async with house() as at:
+        password = await invite(at)
+        await at.change_user(BOB, email=CAROL, email_verified=True)
+        browser = at.browser()
+        page = await after_password(browser, "carol", password=password)
+        assert "code" in answered(await browser.submit(page, step="new_password", new_password=NEW_PASSWORD))
+        carol = await at.stores.directory.find_user(POOL, "carol", ("username",))
+        assert carol is not None
+        assert not carol.email_verified
+
+
+async def test_a_temporary_password_that_an_operator_told_proves_no_address() -> None:
+    async with house() as at:
+        await invite(at)
+        carol = await at.stores.directory.find_user(POOL, "carol", ("username",))
+        assert carol is not None
+        at.time.pass_(1)
+        pool_, told = await registered(at), "told-over-the-phone-7"
+        await invitations(at)._users.set_password(pool_, carol, told, temporary_until=int(at.time()) + 86400)
+        browser = at.browser()
+        page = await after_password(browser, "carol", password=told)
+        assert "code" in answered(await browser.submit(page, step="new_password", new_password=NEW_PASSWORD))
+        assert not (await at.stores.directory.user(POOL, carol.id)).email_verified
 
 
 @each("days", {"in time": (7, True), "too late": (8, False)})

@@ -627,6 +627,20 @@ async def test_it_can_be_sent_again_and_the_other_way() -> None:
         assert "code" in answered(await answer(browser, page, (await at.mail())[-1].code))
 
 
+@each("names", {"known, then unknown": ("ada", "adda"), "unknown, then known": ("adda", "ada")})
+async def test_a_name_that_is_corrected_needs_no_pause(names: tuple[str, str]) -> None:
+    async with house() as at:
+        browser = at.browser()
+        page = await asked(browser, names[0])
+        form = await browser.open(await browser.submit(page, step="change_identifier"))
+        form = await browser.open(await browser.submit(form, step="identifier", username=names[1]))
+        form = await browser.http.get(link_of(form, "forgot-password"))
+        corrected = await browser.submit(form, step="recover", username=names[1])
+        assert corrected.status_code == 303
+        form = await browser.http.get(str(form.url))
+        assert (await browser.submit(form, step="recover", username=names[1])).status_code == 429
+
+
 async def test_a_second_factor_is_asked_for_once_and_after_it() -> None:
     async with house(mfa_pool("optional", ("totp",))) as at:
         app = await with_app(at)

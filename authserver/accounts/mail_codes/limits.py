@@ -31,6 +31,7 @@ WRONG_PER_DAY: Final = 20
 """Wrong codes an account takes in a day in one lane, over all purposes."""
 
 _HOUR, _DAY = 3600, 86400
+_TO_A_NEW_ADDRESS: Final[frozenset[CodePurpose]] = frozenset({"confirm", "change_email", "change_phone_number"})
 _BY_ANYBODY: Final[frozenset[CodePurpose]] = frozenset({"confirm", "recover", "sign_in"})
 
 
@@ -69,16 +70,18 @@ class CodeLimits:
         target: str,
         binding: str,
         device: str | None = None,
+        typed: str = "",
     ) -> None:
         """Count a code to be sent. Raises Throttled, with nothing counted.
 
         Args:
             device: the browser that asks, if it signed the user in before.
+            typed: the name that the person asks with.
         """
         account, address = account_key(purpose, user_id, target, device), account_key(purpose, None, target, device)
-        # An address that is corrected, or the next one to be confirmed, needs no pause. For other purposes the target may
-        # not count: where there is nobody it is the name that was typed, whichever way the code is said to go.
-        again = f"{purpose} {medium} {fold(target) if purpose == 'confirm' else ''} {binding}"
+        # An address or a name that is corrected, or the next one to be confirmed, needs no pause. Where people are only
+        # named the target may not count: where there is nobody it is the name, whichever way the code is said to go.
+        again = f"{purpose} {medium} {fold(target if purpose in _TO_A_NEW_ADDRESS else typed)} {binding}"
         windows = (
             (f"code again {digest(again)}", 1, RESEND_AFTER),
             (f"codes hour account {account}", PER_HOUR, _HOUR),

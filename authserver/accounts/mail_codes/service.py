@@ -85,6 +85,7 @@ class MailCodes:
         client_id: str | None = None,
         address: str | None = None,
         device: str | None = None,
+        typed: str = "",
     ) -> SentCode:
         """Send a code; the one before of the same purpose, binding and user is worth nothing from now on.
 
@@ -106,6 +107,7 @@ class MailCodes:
             client_id: for the events.
             address: the IP address that asks, for the events.
             device: the browser that asks, if it signed the user in before: others use up no limit of it.
+            typed: the name that the person asks with, if it was just typed: another one needs no pause.
 
         Raises:
             Throttled: asked for too soon or too often; nothing was sent and the code before still counts.
@@ -125,7 +127,7 @@ class MailCodes:
         shown = asked if user is not None else pretended
         user_id = user.id if user is not None else None
         try:
-            await self._limits.admit_sending(pool.id, purpose, medium, user_id, asked, binding, device)
+            await self._limits.admit_sending(pool.id, purpose, medium, user_id, asked, binding, device, typed)
         except Throttled:
             self._tell("code.throttled", pool, user_id, client_id, address, purpose=purpose, medium=medium)
             raise

@@ -1,5 +1,6 @@
 """Recent activity: what happened to the account, with a way to say "this wasn't me"."""
 
+from authserver.accounts.notices import Disputed
 from authserver.audit.history import history
 from authserver.errors import Refusal
 from authserver.pages.account.room import Outcome, To
@@ -44,19 +45,30 @@ async def show(visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
 async def take(_visit: Visit, form: Params) -> Outcome:
     """The form of the section leads to a question."""
     if form.get("step") == "not_me":
-        return To(OBJECT)
+        return To(OBJECT, query=(("id", form.get("id") or ""),))
     return To(PATHS["activity"])
 
 
-async def show_objection(_visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
+async def show_objection(visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
     """Really?"""
-    return NotMe()
+    disputed = await _disputed(visit)
+    return NotMe(event=disputed.event, at=disputed.at or 0)
+
+
+async def _disputed(visit: Visit) -> Disputed:
+    """What the line tells that the person objects to; without one, the sign-ins that may be somebody else's."""
+    number = visit.query.get("id") or ""
+    seq = int(number) if number.isascii() and number.isdigit() and len(number) < 16 else None
+    lines = await history(visit.services.stores.journal, visit.pool.id, visit.user.id, 1, seq + 1) if seq else []
+    if not lines or lines[0].seq != seq or lines[0].kind not in _REPORTABLE:
+        return Disputed(visit.user.id)
+    return Disputed(visit.user.id, lines[0].kind, lines[0].at)
 
 
 async def take_objection(visit: Visit, form: Params) -> Outcome:
     """Everything that is open ends, this session too, and the password must be replaced."""
     if form.get("step") != "not_me":
         return To(PATHS["activity"])
-    await visit.services.objections.close(visit.pool, visit.user)
+    await visit.services.objections.close(visit.pool, visit.user, await _disputed(visit))
     cookie = visit.services.cookie_name(visit.pool.id, "session")
     return redirect(303, visit.url("/account"), clear_cookie(cookie, secure=visit.services.secure))
