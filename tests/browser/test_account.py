@@ -116,6 +116,7 @@ def test_korean_once_chosen_is_the_language_of_pages_and_mails(come: Come):
     member.account("password")
     member.tab.fill("#new_password", ANOTHER)
     member.press()
+    member.tab.wait_for_url("**/account/security?notice=password_changed")
     letter = member.mail("비밀번호")
     assert "Rowing Club" in letter.subject
     member.sign_out()
