@@ -48,7 +48,7 @@ def listen(host: str, port: int, name: str, *, spread: bool = False) -> socket.s
         sock.listen(2048)
     except OSError as error:
         sock.close()
-        raise Conflict(f"Port {port} ({name}) cannot be listened on: {error.strerror}.") from None
+        raise Conflict(f"Port {port} ({name}) cannot be listened on: {error.strerror}; --port gives another.") from None
     return sock
 
 

@@ -18,6 +18,9 @@ from authserver.store import Credentials, Directory
 EndAccess = Callable[[str, str], Awaitable[object]]
 """Ends every session and every grant of a user: takes the pool and the user's id."""
 
+Ask = Callable[[Pool, User], Awaitable[None]]
+"""Asks the pool's own code whether a user may be created. May raise Vetoed or TriggerFailed: nobody is created then."""
+
 _LAST = 2**31
 
 
@@ -131,15 +134,15 @@ class Users:
             raise NotFound(f"There is no user {name!r} in the pool {pool.id}.")
         return found
 
-    async def create(self, pool: Pool, new: NewUser) -> User:
+    async def create(self, pool: Pool, new: NewUser, *, ask: Ask | None = None) -> User:
         """Create a confirmed user, or one with a temporary password. Raises Invalid with everything that is wrong,
-        Conflict if a name is taken, Busy.
+        Conflict if a name is taken, Busy, and what `ask` raises.
         """
-        user = await self._create(pool, new)
+        user = await self._create(pool, new, ask)
         self._emit(Event("user.created", pool.id, user.id, details={"state": user.state}))
         return user
 
-    async def _create(self, pool: Pool, new: NewUser) -> User:
+    async def _create(self, pool: Pool, new: NewUser, ask: Ask | None = None) -> User:
         refuse(new_user_faults(pool, new))
         if await self._directory.find_user(pool.id, new.username, ("username",)) is not None:
             raise Conflict(f"The username {new.username} is taken.")  # before the cost of a hash
@@ -158,6 +161,8 @@ class Users:
             created_at=now,
             updated_at=now,
         )
+        if ask is not None:
+            await ask(pool, user)
         encoded = await self._passwords.hash(new.password) if new.password is not None else new.password_hash
         credential = PasswordCredential(user.id, encoded, now, new.temporary_until) if encoded is not None else None
         await self._directory.create_user(pool.id, user, credential)

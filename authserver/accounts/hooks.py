@@ -37,6 +37,11 @@ class Hooks:
             return Decision()
         return Decision(answer.auto_confirm_user, answer.auto_verify_email, answer.auto_verify_phone)
 
+    async def pre_sign_up_by_operator(self, pool: Pool, user: User) -> None:
+        """Before an operator creates a user. As in Cognito the answer can only refuse."""
+        request = PreSignUp("AdminCreateUser", attributes_of(user))
+        await self._triggers.call(pool, request, username=user.username)
+
     async def post_confirmation(self, pool: Pool, user: User, client_id: str | None) -> None:
         """After an account was confirmed."""
         await self._triggers.call(

@@ -53,7 +53,7 @@ class Profile:
     async def _take(
         self, pool: Pool, user: User, fields: Iterable[Field], form: Mapping[str, str], more: Mapping[str, object]
     ) -> User:
-        values, faults = read_fields(fields, form)
+        values, faults = read_fields(fields, form, now=self._clock())
         values |= more
         addresses = {name: values.pop(name) for name in FIELDS if name in values}
         present = {name: value for name, value in values.items() if value is not None}

@@ -106,7 +106,7 @@ class SignUp:
         if not pool.sign_up.enabled:
             raise Refusal("People cannot register themselves here.")
         password = registration.password if "password" in pool.mfa.first_factors else None
-        values, found = read_fields(sign_up_fields(pool), registration.form)
+        values, found = read_fields(sign_up_fields(pool), registration.form, now=self._clock())
         user = self._user(pool, values, registration)
         faults = [*found, *_more_faults(pool, client, user, registration)]
         if faults:

@@ -1,15 +1,18 @@
 """What is unsafe about settings and pool files, with the reason and what to do. Pure but for looking at file modes."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from authserver.errors import TriggerFailed
 from authserver.model.clients import Client
+from authserver.model.pools import Pool
 from authserver.poolfile import PoolFile
 from authserver.settings import Settings, master_key_file, on_loopback
 from authserver.tomlfile import format_duration
+from authserver.triggers.functions import find_function
 
 _GOOD_PASSWORD = 15  # NIST SP 800-63B-4 3.1.1.2, for a password that is the only factor
 _LONG_ACCESS = 3600
@@ -82,7 +85,8 @@ def _mode(path: Path) -> int | None:
 def pool_advice(file: PoolFile) -> Iterator[Advice]:
     """What is unsafe about a pool file."""
     pool = file.pool
-    if pool.password_policy.min_length < _GOOD_PASSWORD:
+    alone = "password" in pool.mfa.first_factors and pool.mfa.mode != "required"
+    if alone and pool.password_policy.min_length < _GOOD_PASSWORD:
         yield Advice(
             "short_passwords",
             f"{file.name}: passwords may have {pool.password_policy.min_length} characters; where a password is the only "
@@ -101,6 +105,65 @@ def pool_advice(file: PoolFile) -> Iterator[Advice]:
         yield Advice(
             "plain_secret", f'{place} stands there in plain sight; say {{ env = "NAME" }} or {{ file = "path" }}'
         )
+
+
+def reaching_advice(file: PoolFile, settings: Settings) -> Iterator[Advice]:
+    """What a pool asks for and these settings do not have."""
+    pool = file.pool
+    carried = {
+        "email": settings.mail_url is not None or pool.trigger("custom_email_sender") is not None,
+        "sms": settings.sms_url is not None or pool.trigger("custom_sms_sender") is not None,
+    }
+    for medium, key in (("email", "mail.url"), ("sms", "sms.url")):
+        reasons = _sends(pool, carried, medium) if not carried[medium] else []
+        if reasons:
+            yield Advice(
+                "no_carrier",
+                f"{file.name}: {' and '.join(reasons)} {'needs' if len(reasons) == 1 else 'need'} `{key}`, which these "
+                "settings do not have: the messages go nowhere",
+            )
+    if file.asks_for_travel and settings.geoip_file is None:
+        yield Advice(
+            "no_places",
+            f"{file.name}: `pool.risk.impossible_travel` needs `protection.geoip_file`, which these settings do not have: "
+            "nobody's place is known",
+        )
+    for trigger in file.pool.triggers:
+        if trigger.callable is not None and (fault := _function_fault(trigger.callable)) is not None:
+            yield Advice(
+                "no_function",
+                f"{file.name}: the trigger at {trigger.point} would fail here: {fault}",
+            )
+
+
+_ADDRESSES = {"email": ("email", "email_code"), "sms": ("phone_number", "sms_code")}
+
+
+def _sends(pool: Pool, carried: Mapping[str, bool], medium: str) -> list[str]:
+    """The keys of the pool by which codes would have to go out this way."""
+    address, factor = _ADDRESSES[medium]
+    reasons = ["`pool.sign_up.verify`"] if pool.sign_up.enabled and address in pool.sign_up.verify else []
+    reasons += [
+        f"`pool.mfa.{key}`"
+        for key, factors in (("first_factors", pool.mfa.first_factors), ("factors", pool.mfa.factors))
+        if factor in factors
+    ]
+    by = pool.recovery.by
+    recovers = pool.recovery.enabled and "password" in pool.mfa.first_factors
+    if recovers and by[0] == medium and not any(carried[other] for other in by):  # one way is enough
+        reasons.append("`pool.recovery`")
+    return reasons
+
+
+def _function_fault(name: str) -> str | None:
+    """Why a trigger's function cannot be called; looking for it runs its module."""
+    try:
+        find_function(name)
+    except TriggerFailed as failed:
+        return failed.detail
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the operator's module raises as it is loaded
+        return f"{name} cannot be loaded: {type(error).__name__}: {error}"
+    return None
 
 
 def _client_advice(label: str, client: Client) -> Iterator[Advice]:

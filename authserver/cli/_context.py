@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
+"""This machine, as `outbound.allow` has it."""
+
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings; ./poolgate.toml by default.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help="Instead of `data_dir`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,7 +60,21 @@ OpenStores = Callable[["Settings", Clock, Random], AbstractAsyncContextManager[O
 def _open_stores(settings: "Settings", clock: Clock, random: Random) -> AbstractAsyncContextManager[Opened]:
     from authserver.opening import open_stores
 
-    return open_stores(settings, clock, random)
+    return open_stores(reaching_this_machine(settings), clock, random)
+
+
+def reaching_this_machine(settings: "Settings") -> "Settings":
+    """What commands call of the pool's (triggers) may be on this machine if the server is for this machine alone, which
+    plain http says: so it is under `poolgate dev`, which they run beside.
+    """
+    from dataclasses import replace
+    from urllib.parse import urlsplit
+
+    from authserver.settings import on_loopback
+
+    if settings.secure or not on_loopback(urlsplit(settings.base_url).hostname or ""):
+        return settings
+    return replace(settings, outbound_allow=(*settings.outbound_allow, *LOOPBACK))
 
 
 async def _migrate(settings: "Settings") -> None:

@@ -4,14 +4,16 @@ import sys
 import traceback
 
 from authserver.cli._context import Run
-from authserver.errors import Refusal
+from authserver.errors import Refusal, Vetoed
 
 
 def explain(error: Exception, run: Run) -> int:
     """Say on standard error what went wrong, and return the exit code."""
     if isinstance(error, Refusal):
         # The detail is for our log: whoever stands at the terminal is the one who would read it there.
-        lines = (f"{error.sentence} ({error.detail})" if error.detail else error.sentence).splitlines()
+        # A veto is a whole answer by itself.
+        detail = error.detail if not isinstance(error, Vetoed) else None
+        lines = (f"{error.sentence} ({detail})" if detail else error.sentence).splitlines()
     elif isinstance(error, BrokenPipeError):
         return 1  # whoever read our output has gone
     elif isinstance(error, OSError) and error.strerror:

@@ -1,7 +1,9 @@
 """What people give at the terminal: passwords, attributes, and a yes before something goes that cannot come back."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +13,19 @@ from authserver.errors import Invalid
 
 if TYPE_CHECKING:
     from authserver.model.pools import Pool
+
+
+_SUBJECT = re.compile(r"^`([^`]*)`", re.MULTILINE)
+
+
+@contextmanager
+def named_by_option(options: Mapping[str, str]) -> Iterator[None]:
+    """Of what is refused within, sentences about a field speak of the option that gave it. Takes options by field."""
+    try:
+        yield
+    except Invalid as error:
+        error.sentence = _SUBJECT.sub(lambda found: f"`{options.get(found[1], found[1])}`", error.sentence)
+        raise
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -39,14 +54,16 @@ def new_password(run: Run, *, from_stdin: bool, generate: bool) -> str:
     return password
 
 
-def read_attributes(pool: "Pool", given: Sequence[str]) -> dict[str, object]:
-    """`NAME=VALUE` texts as values of the types that the pool defines. Raises Invalid."""
+def read_attributes(pool: "Pool", given: Sequence[str], where: str) -> dict[str, object]:
+    """`NAME=VALUE` texts as values of the types that the pool defines. Raises typer.BadParameter, which names `where`: the
+    option that they were given by.
+    """
     types = {d.name: d.type for d in pool.attributes}
     values: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise Invalid(f"`{text}` is not NAME=VALUE.", field="attribute")
+            raise typer.BadParameter(f"`{text}` is not NAME=VALUE", param_hint=where)
         kind = types.get(name, "string")
         if kind == "boolean" and value in {"true", "false"}:
             values[name] = value == "true"

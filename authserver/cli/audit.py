@@ -114,7 +114,9 @@ def verify(
 
     matched = _NOTED.fullmatch(noted) if noted is not None else None
     if noted is not None and matched is None:
-        raise Invalid("`--head` takes a number and a hash, as `poolgate audit head` prints them.", field="head")
+        raise typer.BadParameter(
+            "must be a number and a hash, as `poolgate audit head` prints them", param_hint="--head"
+        )
     if matched is not None and pool is None:
         raise Invalid("A noted head is one pool's: say which with --pool.", field="pool")
 
@@ -176,24 +178,19 @@ async def _wanted(
     since: str | None,
     until: str | None,
 ) -> "AuditFilter":
-    """The filter that the options describe. Raises Invalid."""
-    from authserver.errors import Invalid
+    """The filter that the options describe. Raises typer.BadParameter, NotFound."""
     from authserver.event_kinds import EVENT_KINDS
     from authserver.model.journal import AuditFilter
 
     for kind in kinds:
         known = any(k.startswith(kind[:-1]) for k in EVENT_KINDS) if kind.endswith(".*") else kind in EVENT_KINDS
         if not known:
-            raise Invalid(f"There is no event kind `{kind}`; docs/audit.md lists them.", field="kind")
+            raise typer.BadParameter(f"there is no event kind `{kind}`; docs/audit.md lists them", param_hint="--kind")
     if outcome not in {None, "success", "failure", "info"}:
-        raise Invalid("`--outcome` is `success`, `failure` or `info`.", field="outcome")
-    user_id = user
-    if user is not None:
-        found = await house.stores.directory.find_user(pool.id, user, ("username", "email", "phone_number"))
-        user_id = found.id if found is not None else user  # an id, perhaps of somebody who is deleted
+        raise typer.BadParameter("must be success, failure or info", param_hint="--outcome")
     now = house.clock()
     return AuditFilter(
-        user_id=user_id,
+        user_id=await _user_id(house, pool, user) if user is not None else None,
         client_id=client,
         kinds=tuple(kinds),
         outcome=outcome,
@@ -203,10 +200,21 @@ async def _wanted(
     )
 
 
-def _milliseconds(text: str | None, now: float, field: str) -> int | None:
-    """A moment in words. Without a zone it is UTC. Raises Invalid."""
-    from authserver.errors import Invalid
+async def _user_id(house: House, pool: "Pool", name: str) -> str:
+    """The id of a user, or one that nobody has any more. Raises NotFound."""
+    from authserver.errors import NotFound
+    from authserver.model.journal import AuditFilter
 
+    try:
+        return (await house.users().find(pool, name)).id
+    except NotFound:
+        if not await house.stores.journal.entries(pool.id, AuditFilter(user_id=name), limit=1):
+            raise
+    return name
+
+
+def _milliseconds(text: str | None, now: float, field: str) -> int | None:
+    """A moment in words. Without a zone it is UTC. Raises typer.BadParameter."""
     if text is None:
         return None
     ago = _AGO.fullmatch(text)
@@ -215,8 +223,8 @@ def _milliseconds(text: str | None, now: float, field: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid(
-            f"`--{field}` takes a time such as 2026-11-22, 2026-11-22T10:00Z, or 2h for two hours ago.", field=field
+        raise typer.BadParameter(
+            "must be a time such as 2026-11-22, 2026-11-22T10:00Z, or 2h for two hours ago", param_hint=f"--{field}"
         ) from None
     return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 

@@ -26,7 +26,7 @@ def check(
 ) -> None:
     """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings."""
     from authserver.accounts.seeding import seed_faults
-    from authserver.cli._advice import Advice, pool_advice, settings_advice
+    from authserver.cli._advice import Advice, pool_advice, reaching_advice, settings_advice
     from authserver.cli._branding import hard_to_read, refuse_bad_branding
     from authserver.cli._transports import carrier_faults
     from authserver.errors import Refusal
@@ -72,6 +72,8 @@ def check(
             errors.append(f"the stores do not work: {error.filename or ''} {error.strerror or error}")
         warnings += settings_advice(settings)
     warnings += [advice for file in pool_files for advice in pool_advice(file)]
+    if settings is not None:
+        warnings += [advice for file in pool_files for advice in reaching_advice(file, settings)]
     _report(passed, warnings, errors, as_json=as_json)
     if errors:
         raise typer.Exit(1)

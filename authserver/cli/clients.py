@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, with_stores
-from authserver.cli._input import confirm
+from authserver.cli._input import confirm, named_by_option
 from authserver.cli._output import moment, record, say, table
 
 if TYPE_CHECKING:
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
 
+_OPTIONS = {
+    "client_id": "CLIENT_ID",
+    "redirect_uris": "--redirect-uri",
+    "post_logout_redirect_uris": "--post-logout-redirect-uri",
+    "grant_types": "--grant-type",
+    "scope": "--scope",
+    "token_endpoint_auth_method": "--auth-method",
+    "id_token_signed_response_alg": "--id-token-alg",
+}
 _COLUMNS = ("client_id", "client_name", "token_endpoint_auth_method", "grant_types", "managed", "enabled")
 
 
@@ -75,7 +84,8 @@ def create(
             id_token_signed_response_alg=id_alg,
             require_consent=require_consent,
         )
-        return await house.clients().create(chosen, wanted)
+        with named_by_option(_OPTIONS):
+            return await house.clients().create(chosen, wanted)
 
     client, secret = with_stores(ctx, config, data_dir, work)
     shown = {"client_id": client.client_id, "client_secret": secret} if secret is not None else {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from authserver.app import build, new_frame
+from authserver.cli._context import LOOPBACK
 from authserver.cli.demo_pool import demo_pool_file
 from authserver.cli.serve import apply_pool_files
 from authserver.effects import SystemRandom, system_clock
@@ -39,7 +40,7 @@ def dev(data_dir: Path | None, port: int) -> None:
         listen=HostPort("127.0.0.1", port),
         workers=1,
         pool_files=(demo_pool_file(),),
-        outbound_allow=("localhost", "127.0.0.0/8", "::1"),
+        outbound_allow=LOOPBACK,
     )
     configure(settings.log_format, settings.log_level)
     run(_dev(settings, load_pool_file(demo_pool_file()), port))

@@ -48,6 +48,12 @@ def rotate(
     from authserver.model.keys import SIGNING_ALGORITHMS
     from authserver.tokens.keyring import JWKS_MAX_AGE
 
+    unknown = [name for name in alg or () if name not in SIGNING_ALGORITHMS]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]} is not a signing algorithm; known are {', '.join(SIGNING_ALGORITHMS)}", param_hint="--alg"
+        )
+
     async def work(house: House) -> tuple[dict[str, int], list["SigningKey"]]:
         chosen = await house.pool(pool)
         plans = await house.opened.key_ring.rotate(chosen.id, tuple(dict.fromkeys(alg or SIGNING_ALGORITHMS)))

@@ -89,6 +89,7 @@ def export_users(
         chosen = await house.pool(pool)
         directory = house.stores.directory
         written = 0
+        begun = False
 
         def progress(done: int) -> None:
             nonlocal written
@@ -97,9 +98,11 @@ def export_users(
 
         try:
             with _writer(output) as write, Bar("users", quiet=as_json or output is None) as bar:
+                begun = True
                 return await export(directory, chosen, write, wanted, with_hashes=with_hashes, progress=progress)
         finally:  # what was written before it broke off is out as well
-            house.emit(Event("users.exported", chosen.id, details={"count": written, "with_hashes": with_hashes}))
+            if begun:
+                house.emit(Event("users.exported", chosen.id, details={"count": written, "with_hashes": with_hashes}))
 
     exported = with_stores(ctx, config, data_dir, work)
     if output is not None:

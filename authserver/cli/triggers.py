@@ -1,15 +1,15 @@
 """`poolgate triggers`: what is set up, what was called, and calls made again or for a trial. Nothing comes of them."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, with_stores
 from authserver.cli._output import moment, record, table
+from authserver.cli._triggers import reaching
 
 if TYPE_CHECKING:
-    from authserver.effects import Http
     from authserver.model.pools import Pool, Trigger, TriggerPoint
     from authserver.triggers.calls import Calls, TriggerCall
 
@@ -18,15 +18,6 @@ _COLUMNS = ("at", "point", "source", "outcome", "milliseconds", "username", "tar
 Ident = Annotated[
     str, typer.Argument(metavar="ID", help="Of the call, as `triggers log` prints it; its beginning will do.")
 ]
-
-
-class _Reaching(Protocol):
-    """What an open installation has beside its stores."""
-
-    @property
-    def trigger_calls(self) -> "Calls": ...
-    @property
-    def http(self) -> "Http": ...
 
 
 def build_app() -> typer.Typer:
@@ -74,6 +65,12 @@ def log(
     as_json: Json = False,
 ) -> None:
     """List the calls of the last days: all that were vetoed or failed, and a sample of the others."""
+    from authserver.triggers.calls import Outcome
+
+    if outcome is not None and outcome not in get_args(Outcome):
+        raise typer.BadParameter(f"must be one of {', '.join(get_args(Outcome))}", param_hint="--outcome")
+    if point is not None:
+        _refuse_unknown_point(point, "--point")
 
     async def work(house: House) -> list["TriggerCall"]:
         chosen = await house.pool(pool)
@@ -153,11 +150,7 @@ def try_out(
     as_json: Json = False,
 ) -> None:
     """Send the pool's trigger a made-up event, and print what it answers. Nothing comes of it."""
-    from authserver.errors import Invalid
-    from authserver.model.pools import TriggerPoint
-
-    if point not in get_args(TriggerPoint):
-        raise Invalid(f"There is no point `{point}`; there are {', '.join(get_args(TriggerPoint))}.", field="point")
+    _refuse_unknown_point(point, "POINT")
 
     async def work(house: House) -> dict[str, object]:
         from authserver.triggers.points import event_of
@@ -176,8 +169,17 @@ def try_out(
     _report(with_stores(ctx, config, data_dir, work), as_json=as_json)
 
 
+def _refuse_unknown_point(point: str, where: str) -> None:
+    from authserver.model.pools import TriggerPoint
+
+    if point not in get_args(TriggerPoint):
+        raise typer.BadParameter(
+            f"there is no point `{point}`; there are {', '.join(get_args(TriggerPoint))}", param_hint=where
+        )
+
+
 def _calls(house: House) -> "Calls":
-    return cast("_Reaching", house.opened).trigger_calls
+    return reaching(house).trigger_calls
 
 
 async def _find(house: House, pool: "Pool", ident: str) -> "TriggerCall":
@@ -219,7 +221,7 @@ async def _tried(
     from authserver.triggers.answers import READERS
     from authserver.triggers.delivery import Delivery, response_in, target_of
 
-    delivery = Delivery(cast("_Reaching", house.opened).http, house.opened.sealer, house.clock)
+    delivery = Delivery(reaching(house).http, house.opened.sealer, house.clock)
     tried: dict[str, object] = {"point": trigger.point, "target": target_of(trigger), "outcome": "answered"}
     began = asyncio.get_running_loop().time()
     try:

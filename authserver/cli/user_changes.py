@@ -63,7 +63,7 @@ def update(
             email_verified,
             phone_number,
             phone_number_verified,
-            read_attributes(chosen, changes or []),
+            read_attributes(chosen, changes or [], "NAME=VALUE"),
             tuple(remove or ()),
         )
         amending = Amending(house.stores.directory, house.notices(), house.clock, house.emit)

@@ -7,8 +7,9 @@ import typer
 from authserver.cli import transfer, user_changes, user_factors, user_invite, user_standing
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, Run, with_stores
 from authserver.cli._filter import CreatedSince, InGroup, InState, Search, user_filter
-from authserver.cli._input import confirm, new_password, read_attributes
+from authserver.cli._input import confirm, named_by_option, new_password, read_attributes
 from authserver.cli._output import moment, record, say, table, warn
+from authserver.cli._triggers import asking
 from authserver.cli._users import (
     Generate,
     Name,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from authserver.model.users import User
 
 _PAGE = 500
+_OPTIONS = {"username": "USERNAME", "email": "--email", "phone_number": "--phone-number", "groups": "--group"}
 _COLUMNS = ("username", "email", "state", "groups", "created_at", "id")
 
 
@@ -106,13 +108,18 @@ def create(
             phone_number=phone_number,
             phone_number_verified=phone_number_verified,
             groups=tuple(group or ()),
-            attributes=read_attributes(chosen, attribute or []),
+            attributes=read_attributes(chosen, attribute or [], "--attribute"),
             temporary_until=until(house, chosen, temporary=temporary),
         )
+        options = _OPTIONS | {name: f"--attribute {name}" for name in new.attributes}
         if invite:
             way = await user_invite.way_of(house, chosen, by, client)
-            return await user_invite.invitations(house).create(chosen, new, way)
-        user = await house.users().create(chosen, new)
+            async with asking(house, chosen) as ask:
+                with named_by_option(options):
+                    return await user_invite.invitations(house).create(chosen, new, way, ask=ask)
+        async with asking(house, chosen) as ask:
+            with named_by_option(options):
+                user = await house.users().create(chosen, new, ask=ask)
         if password is not None:
             warnings.extend(password_warnings(house, chosen, password))
         return user

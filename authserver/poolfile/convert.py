@@ -7,7 +7,7 @@ from authserver.model.clients import Client
 from authserver.model.pools import AttributeDefinition, Branding, Group, Pool, ResourceServer, Scope
 from authserver.model.users import fold
 from authserver.poolfile.client_model import ClientModel, UserModel
-from authserver.poolfile.policies import policies, policy_faults
+from authserver.poolfile.policies import client_mfa_fault, policies, policy_faults
 from authserver.poolfile.pool_model import AttributeModel, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
 from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes, value_fault
@@ -61,6 +61,10 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         _client(c, ("clients", i), pool.id if pool is not None else "", defaults, custom, document, note)
         for i, c in parts.clients.items()
     )
+    if parts.pool is not None:
+        for i, model in parts.clients.items():
+            if (fault := client_mfa_fault(parts.pool, model.mfa)) is not None:
+                note(("clients", i, "mfa"), fault)
     users = tuple(
         _user(u, ("users", i), pool, {g.name for g in groups} if complete else None, document, note)
         for i, u in parts.users.items()
@@ -74,6 +78,7 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
     triggers = parts.pool.triggers if parts.pool is not None else []
     attributes = parts.pool.attributes if parts.pool is not None else []
     secrets += [(("pool", "triggers", i, "secret"), t.secret) for i, t in enumerate(triggers)]
+    risk = parts.pool.risk if parts.pool is not None else None
     plain = tuple(f"`{p[-3]}.{p[-1]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
     return PoolFile(
         document.path,
@@ -85,6 +90,9 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         {t.point: t.secret for t in triggers if t.secret is not None},
         {a.name: a.renamed_from for a in attributes if a.renamed_from is not None},
         {a.name: a.backfill for a in attributes if a.backfill is not None},
+        asks_for_travel=risk is not None
+        and "impossible_travel" in risk.model_fields_set
+        and risk.impossible_travel != "ignore",
     )
 
 

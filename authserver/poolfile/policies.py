@@ -124,7 +124,7 @@ def _terms_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
 
 def _mfa_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
     mfa = model.mfa
-    if mfa.mode != "off" and not any(f != "backup_codes" for f in mfa.factors):
+    if mfa.mode != "off" and not _enrollable(model):
         yield ("mfa", "mode"), f"is {mfa.mode}, but mfa.factors names no factor that could be set up"
     if mfa.mode == "required" and set(mfa.first_factors) & {"email_code", "sms_code"}:
         # The same mailbox would be both factors.
@@ -134,6 +134,17 @@ def _mfa_faults(model: PoolModel) -> Iterator[tuple[KeyPath, str]]:
     missing = [point for point in CHALLENGE_POINTS if point not in {t.point for t in model.triggers}]
     if "custom" in mfa.first_factors and missing:
         yield ("mfa", "first_factors"), f"names custom, which needs a trigger at {' and '.join(missing)}"
+
+
+def _enrollable(model: PoolModel) -> bool:
+    return any(factor != "backup_codes" for factor in model.mfa.factors)
+
+
+def client_mfa_fault(model: PoolModel, mode: str | None) -> str | None:
+    """Why a client of the pool cannot have this mode instead of the pool's."""
+    if mode not in {None, "off"} and not _enrollable(model):
+        return f"is {mode}, but pool.mfa.factors names no factor that could be set up"
+    return None
 
 
 def _trigger_faults(trigger: TriggerModel) -> Iterator[tuple[str, str]]:

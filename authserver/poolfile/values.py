@@ -40,7 +40,8 @@ class PoolFile:
 
     `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference;
     `trigger_secrets` sign the calls of the triggers, by point. `renamed_from` has former names of attributes and
-    `backfill` values for users that are there when one is added, both by the attribute's name.
+    `backfill` values for users that are there when one is added, both by the attribute's name. `asks_for_travel`: the file
+    itself says what impossible travel leads to, and does not ignore it.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class PoolFile:
     trigger_secrets: Mapping[str, Secret] = field(default_factory=dict)
     renamed_from: Mapping[str, str] = field(default_factory=dict)
     backfill: Mapping[str, object] = field(default_factory=dict)
+    asks_for_travel: bool = False
 
     def fault(self, line: int, sentence: str) -> Fault:
         """A fault found later, such as a name that the stores hold already."""

@@ -3,7 +3,9 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import cache
+from zoneinfo import available_timezones
 
 from authserver.model.pools import AttributeDefinition, Pool
 from authserver.rules.names import text_fault
@@ -34,6 +36,9 @@ LARGEST_WHOLE = 2**53
 """Of whole numbers, what every reader of JSON takes for the same one (RFC 8259 6)."""
 
 _CUSTOM_NAME = re.compile(r"custom:[A-Za-z0-9_.-]{1,20}", re.ASCII)
+_BIRTHDATE = re.compile(r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})-(?P<day>[0-9]{2}))?", re.ASCII)
+_LEAP_YEAR = 2000
+"""Stands in for a year that is left out, so that people may be born on 29 February."""
 _ADDRESS = frozenset({"formatted", "street_address", "locality", "region", "postal_code", "country"})
 
 
@@ -85,6 +90,10 @@ def value_fault(definition: AttributeDefinition, value: object) -> str | None:
         return "must be text"
     if definition.type == "datetime":
         return None if is_datetime(value) else "must be a date and time with its offset, such as 2026-01-31T12:00:00Z"
+    if definition.name == "birthdate" and not is_birthdate(value):
+        return "must be a date such as 1990-04-01, 0000-04-01 without the year, or the year alone (OpenID Connect Core 5.1)"
+    if definition.name == "zoneinfo" and not is_zone(value):
+        return "must be a name of the IANA time zone database, such as Europe/London"
     return text_fault(value, LONGEST_VALUE) or _bounds_fault(definition, len(value), "must have a length of")
 
 
@@ -102,3 +111,32 @@ def is_datetime(value: str) -> bool:
         return datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
+
+
+def is_birthdate(value: str) -> bool:
+    """Whether it is a date that there is: YYYY-MM-DD, 0000-MM-DD where the year is left out, or YYYY (OpenID Connect Core
+    5.1).
+    """
+    matched = _BIRTHDATE.fullmatch(value)
+    if matched is None:
+        return False
+    year, month, day = int(matched["year"]), matched["month"], matched["day"]
+    if month is None:
+        return year > 0
+    try:
+        date(year or _LEAP_YEAR, int(month), int(day))
+    except ValueError:
+        return False
+    return True
+
+
+def is_zone(value: str) -> bool:
+    """Whether it is a name of the IANA time zone database. A machine without the database takes any."""
+    zones = _zones()
+    return value in zones or not zones
+
+
+@cache
+def _zones() -> frozenset[str]:
+    # Read when the first zone is judged: it goes over hundreds of files.
+    return frozenset(available_timezones())

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from authserver.model.pools import AttributeDefinition, Pool
 from authserver.rules.addresses import normal_email, normal_phone_number
-from authserver.rules.attributes import LARGEST_WHOLE, LONGEST_VALUE
+from authserver.rules.attributes import LARGEST_WHOLE, LONGEST_VALUE, is_birthdate, is_zone
 from authserver.rules.names import text_fault, username_fault
 
 FaultCode = Literal[
@@ -25,6 +25,9 @@ _KINDS: Mapping[str, Kind] = {
     "picture": "url",
 }
 _TYPES: Mapping[str, Kind] = {"string": "text", "number": "number", "boolean": "checkbox", "datetime": "datetime"}
+
+_EARLIEST_ZONE = timedelta(hours=14)
+"""Where a new day begins first: what is tomorrow in UTC is today there."""
 
 PROFILE_CLAIMS = ("name", "given_name", "family_name", "nickname", "birthdate", "website", "zoneinfo")
 """Standard claims that people may edit although the pool's schema says nothing of them."""
@@ -85,9 +88,13 @@ def profile_fields(pool: Pool, writable: Iterable[str] | None = None) -> tuple[F
 
 
 def read_fields(
-    fields: Iterable[Field], form: Mapping[str, str]
+    fields: Iterable[Field], form: Mapping[str, str], *, now: float | None = None
 ) -> tuple[dict[str, object], list[tuple[str, FaultCode, str]]]:
-    """The values of a form, by name, and what is wrong with it: (name, code, sentence). A field left empty has None."""
+    """The values of a form, by name, and what is wrong with it: (name, code, sentence). A field left empty has None.
+
+    `now`, in seconds: nobody was born later.
+    """
+    latest = (datetime.fromtimestamp(now, UTC) + _EARLIEST_ZONE).date() if now is not None else None
     values: dict[str, object] = {}
     faults: list[tuple[str, FaultCode, str]] = []
     for field in fields:
@@ -103,7 +110,7 @@ def read_fields(
                 faults.append((field.name, "empty", ""))
             continue
         try:
-            values[field.name] = _value(field, text)
+            values[field.name] = _value(field, text, latest)
         except _Fault as fault:
             faults.append((field.name, fault.code, ""))
     return values, faults
@@ -115,7 +122,7 @@ class _Fault(Exception):  # noqa: N818 - a fault of the form, not of ours
         self.code: FaultCode = code
 
 
-def _value(field: Field, text: str) -> object:
+def _value(field: Field, text: str, latest: date | None) -> object:
     if field.name == "username":
         if username_fault(text) is not None:
             raise _Fault("too_long" if len(text) > 128 else "not_allowed")
@@ -128,16 +135,24 @@ def _value(field: Field, text: str) -> object:
         case "number":
             return _number(field, text)
         case "date":
-            try:
-                return date.fromisoformat(text).isoformat()
-            except ValueError:
-                raise _Fault("invalid") from None
+            return _text(field, _date(text, latest))
         case "datetime":
             return _datetime(text)
         case "url" if not text.startswith(("https://", "http://")) or " " in text:
             raise _Fault("invalid")
         case _:
             return _text(field, text)
+
+
+def _date(text: str, latest: date | None) -> str:
+    try:
+        found = date.fromisoformat(text).isoformat()
+    except ValueError:
+        found = text
+    # Texts of this form stand in the order of time.
+    if not is_birthdate(found) or (latest is not None and found > latest.isoformat()):
+        raise _Fault("invalid")
+    return found
 
 
 def _normal(normal: object, text: str) -> str:
@@ -181,4 +196,6 @@ def _text(field: Field, text: str) -> str:
         raise _Fault("too_short")
     if text_fault(text, LONGEST_VALUE) is not None:
         raise _Fault("not_allowed")
+    if field.name == "zoneinfo" and not is_zone(text):
+        raise _Fault("invalid")
     return text

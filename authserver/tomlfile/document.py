@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from authserver.tomlfile.faults import BadConfig, Fault, unknown
+from authserver.tomlfile.faults import BadConfig, Fault, nearest, unknown
 from authserver.tomlfile.lines import KeyPath, key_lines
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_QUOTED = re.compile("'([^']*)'")
 _MOST = 4 * 1024 * 1024
+_LONGEST_WORD = 64
 
 _SENTENCES = {
     "string_type": "must be text",
@@ -120,17 +122,38 @@ def validated(
     except ValidationError as error:
         # The input stays out of messages: it may be a secret.
         found = error.errors(include_url=False, include_input=False)
-        return None, [_in_words(model, document, path, detail, homes) for detail in found]
+        return None, [_in_words(model, document, path, data, detail, homes) for detail in found]
 
 
 def _in_words(
-    model: "type[BaseModel]", document: Document, path: KeyPath, error: "ErrorDetails", homes: Mapping[str, str]
+    model: "type[BaseModel]",
+    document: Document,
+    path: KeyPath,
+    data: object,
+    error: "ErrorDetails",
+    homes: Mapping[str, str],
 ) -> Fault:
     where = (*path, *error["loc"])
     if error["type"] == "extra_forbidden":
         known = tuple(_fields(model, error["loc"][:-1]))
         return unknown_key(document, where, known, homes.get(str(error["loc"][-1])))
+    if error["type"] == "literal_error":
+        return document.fault(where, sentence_of(error) + _which(_at(data, error["loc"]), error["ctx"]["expected"]))
     return document.fault(where, sentence_of(error))
+
+
+def _at(data: Any, loc: tuple[int | str, ...]) -> object:
+    for part in loc:
+        data = data[part]
+    return data
+
+
+def _which(value: object, expected: str) -> str:
+    """Which word is none of those that are expected, and the one that was probably meant. No secret is such a word."""
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD or not value.isprintable():
+        return ""
+    near = nearest(value, _QUOTED.findall(expected))
+    return f"; `{value}` is none of them" + (f", did you mean `{near}`?" if near is not None else "")
 
 
 def sentence_of(error: "ErrorDetails") -> str:

@@ -64,7 +64,7 @@ class Functions:
         try:
             async with asyncio.timeout(timeout):
                 if name not in self._found:
-                    self._found[name] = await asyncio.to_thread(_find, name)
+                    self._found[name] = await asyncio.to_thread(find_function, name)
                 function, with_context = self._found[name]
                 deadline = time.monotonic() + timeout
                 arguments = (event, Context(name, call_id, deadline)) if with_context else (event,)
@@ -104,7 +104,7 @@ class Functions:
             self._busy -= 1
 
 
-def _find(name: str) -> tuple[Callable[..., Any], bool]:
+def find_function(name: str) -> tuple[Callable[..., Any], bool]:
     """The function, and whether it takes a context. Raises TriggerFailed."""
     module, _, path = name.partition(":")
     try:

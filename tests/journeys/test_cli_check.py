@@ -13,7 +13,7 @@ from authserver.tokens.keyring import KeyRing
 from tests.journeys.command_line import DEMO, Terminal
 
 HEX = "00112233445566778899aabbccddeeff102132435465768798a9bacbdcedfe0f"
-POOL = '[pool]\nid = "t_Pool1"\n[pool.password_policy]\nmin_length = 15\n'
+POOL = '[pool]\nid = "t_Pool1"\n[pool.recovery]\nenabled = false\n[pool.password_policy]\nmin_length = 15\n'
 SAFE = 'base_url = "https://login.example.com"\ntrusted_proxies = ["10.0.0.0/8"]\n'
 REMOTE = 'database_url = { env = "DB" }\n'
 
@@ -43,7 +43,7 @@ def test_without_arguments_the_files_of_the_settings_are_checked(bare: Terminal)
 
 def test_the_demo_pool_is_told_to_be_no_pool_for_others(bare: Terminal) -> None:
     found = codes(bare, str(DEMO))
-    assert {"http_base_url", "short_passwords", "plain_secret", "localhost_redirect"} == set(found)
+    assert {"http_base_url", "short_passwords", "plain_secret", "localhost_redirect", "no_carrier"} == set(found)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,68 @@ def test_unsafe_pools_are_warned_of_and_their_safe_twins_are_not(
     assert set(codes(bare, bare.write("unsafe.toml", unsafe))) == {code}  # a colour stands on several grounds
 
 
+def test_a_short_password_is_no_fault_beside_a_required_factor(bare: Terminal) -> None:
+    bare.write("poolgate.toml", SAFE)
+    short = POOL.replace("15", "8") + '[pool.mfa]\nfactors = ["totp"]\nmode = "optional"\n'
+    assert codes(bare, bare.write("pool.toml", short)) == ["short_passwords"]
+    assert codes(bare, bare.write("pool.toml", short.replace("optional", "required"))) == []
+
+
+MAIL = SAFE + 'mail.url = { env = "MAIL" }\n'
+SMS = SAFE + 'sms.url = { env = "SMS" }\n'
+PLACES = SAFE + 'protection.geoip_file = "places.mmdb"\n'
+
+
+@pytest.mark.parametrize(
+    ("tables", "settings", "sentence"),
+    [
+        ("[pool.sign_up]\nenabled = true\n", MAIL, "`pool.sign_up.verify` needs `mail.url`"),
+        ('[pool.mfa]\nfactors = ["email_code", "totp"]\n', MAIL, "`pool.mfa.factors` needs `mail.url`"),
+        ('[pool.mfa]\nfirst_factors = ["password", "email_code"]\n', MAIL, "`pool.mfa.first_factors` needs `mail.url`"),
+        ('[pool.mfa]\nfactors = ["sms_code"]\n', SMS, "`pool.mfa.factors` needs `sms.url`"),
+        ("[pool.recovery]\nenabled = true\n", MAIL, "`pool.recovery` needs `mail.url`"),
+        ("[pool.recovery]\nenabled = true\n", SMS, "`pool.recovery` needs `mail.url`"),  # or the other
+        ('[pool.recovery]\nenabled = true\nby = ["sms"]\n', SMS, "`pool.recovery` needs `sms.url`"),
+        ('[pool.risk]\nimpossible_travel = "notify"\n', PLACES, "needs `protection.geoip_file`"),
+        (
+            '[pool.risk]\nimpossible_travel = "block"\n',
+            PLACES,
+            "`pool.risk.impossible_travel` needs `protection.geoip_file`",
+        ),
+    ],
+)
+def test_what_a_pool_needs_and_the_settings_lack_is_warned_of(
+    bare: Terminal, tables: str, settings: str, sentence: str
+) -> None:
+    bare.environ = {"MAIL": "smtps://u:p@mail.example.com", "SMS": "https://:k7Tz8Qm2Rv7xw5Tb@sms.example.com/"}
+    text = tables if "recovery" in tables else "[pool.recovery]\nenabled = false\n" + tables
+    file = bare.write("pool.toml", '[pool]\nid = "t_Pool1"\n[pool.password_policy]\nmin_length = 15\n' + text)
+    bare.write("poolgate.toml", SAFE)
+    (warning,) = bare("check", file, "--json").value["warnings"]
+    assert sentence in warning["sentence"]
+    bare.write("poolgate.toml", settings)
+    assert codes(bare, file) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("tests.unit.trigger_functions:gone", "tests.unit.trigger_functions:gone is not there"),
+        ("acme_is_nowhere.auth:check", "No module named 'acme_is_nowhere'"),
+        ("tests.unit.trigger_functions:NOT_A_FUNCTION", "cannot be called"),
+    ],
+)
+def test_a_function_that_cannot_be_called_is_warned_of(bare: Terminal, name: str, sentence: str) -> None:
+    bare.write("poolgate.toml", SAFE)
+    trigger = f'[[pool.triggers]]\npoint = "pre_sign_up"\ncallable = "{name}"\n'
+    (warning,) = bare("check", bare.write("pool.toml", POOL + trigger), "--json").value["warnings"]
+    assert warning["code"] == "no_function"
+    assert "the trigger at pre_sign_up would fail here" in warning["sentence"]
+    assert sentence in warning["sentence"]
+    there = trigger.replace(name, "tests.unit.trigger_functions:confirm")
+    assert codes(bare, bare.write("pool.toml", POOL + there)) == []
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "code"),
     [
@@ -149,7 +211,7 @@ def test_a_seed_whose_password_breaks_the_policy_is_an_error(bare: Terminal) -> 
     refused = bare("check", bare.write("pool.toml", POOL.replace("15", "22") + user))
     assert (refused.code, refused.err) == (
         1,
-        "error    pool.toml line 5: the user `ada` cannot be created: `password` must have at least 22 characters\n",
+        "error    pool.toml line 7: the user `ada` cannot be created: `password` must have at least 22 characters\n",
     )
 
 
@@ -158,9 +220,12 @@ def test_the_example_files_are_free_of_errors(bare: Terminal) -> None:
         "SHOP_SECRET": "q8YtC2vXn4kLw0Zs7uBd",
         "REPORT_SECRET": "m3HfR9eJp6aGx1Vo5iTz",
         "HOOK_SECRET": "w5TbN1yKc8dPz4Ru0gLmXs7J",
+        "MAIL": "smtps://u:p@mail.example.com",
+        "SMS": "https://:k7Tz8Qm2Rv7xw5Tb@sms.example.com/",
     }
-    bare.write("poolgate.toml", SAFE)
-    assert codes(bare, str(DEMO.parent / "example.toml")) == []
+    bare.write("poolgate.toml", PLACES + 'mail.url = { env = "MAIL" }\nsms.url = { env = "SMS" }\n')
+    # Its functions are made up.
+    assert set(codes(bare, str(DEMO.parent / "example.toml"))) == {"no_function"}
 
 
 def test_stores_that_do_not_answer_are_an_error(bare: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,12 +45,12 @@ def test_machine_and_public_clients_are_created(shell: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "`redirect_uris` is needed for authorization_code"),
-        (("--redirect-uri", "http://app.example"), "`redirect_uris` `http://app.example` may use plain http on"),
-        ((*REDIRECT, "--scope", "nonsense"), "`scope` `nonsense` is neither"),
-        ((*REDIRECT, "--auth-method", "tls"), "`token_endpoint_auth_method` `tls` is not known"),
-        ((*REDIRECT, "--id-token-alg", "none"), "`id_token_signed_response_alg` `none` is not known"),
-        (("--public", "--grant-type", "client_credentials"), "`grant_types` names client_credentials, which needs"),
+        ((), "`--redirect-uri` is needed for authorization_code"),
+        (("--redirect-uri", "http://app.example"), "`--redirect-uri` `http://app.example` may use plain http on"),
+        ((*REDIRECT, "--scope", "nonsense"), "`--scope` `nonsense` is neither"),
+        ((*REDIRECT, "--auth-method", "tls"), "`--auth-method` `tls` is not known"),
+        ((*REDIRECT, "--id-token-alg", "none"), "`--id-token-alg` `none` is not known"),
+        (("--public", "--grant-type", "client_credentials"), "`--grant-type` names client_credentials, which needs"),
     ],
 )
 def test_what_may_not_be_is_refused(shell: Terminal, arguments: tuple[str, ...], says: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -138,6 +139,23 @@ def test_an_unexpected_error_shows_an_id_and_its_traceback_only_when_asked(bare:
     assert debug.code == 1
     assert "Traceback" in debug.err
     assert "AttributeError" in debug.err
+
+
+def test_a_taken_port_and_a_folder_of_no_use_are_told_with_their_options(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = poolgate("serve", "--port", port, folder=tmp_path)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"poolgate: Port {port} (listen) cannot be listened on: Address already in use; --port gives another.\n",
+    )
+    (tmp_path / "file").touch()
+    refused = poolgate("user", "list", "--data-dir", "file", folder=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"poolgate: The data folder {tmp_path / 'file'} (--data-dir, or `data_dir` of the settings) cannot be used: "
+        "File exists.\n"
+    )
 
 
 def test_a_file_that_may_not_be_opened_is_a_sentence(bare: Terminal) -> None:

@@ -83,10 +83,12 @@ def test_a_password_is_never_guessed_at(shell: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("carol", "--email", "nowhere"), "`email` is not an email address"),
-        (("carol", "--group", "nobody"), "`groups` `nobody` is no group of the pool"),
-        (("carol", "--attribute", "given_name"), "`given_name` is not NAME=VALUE."),
-        (("carol", "--attribute", "shoe_size=5"), "`shoe_size` is no standard claim, and the pool does not define it"),
+        (("carol", "--email", "nowhere"), "`--email` is not an email address"),
+        (("carol", "--group", "nobody"), "`--group` `nobody` is no group of the pool"),
+        (
+            ("carol", "--attribute", "shoe_size=5"),
+            "`--attribute shoe_size` is no standard claim, and the pool does not define it",
+        ),
         (("ADA",), "The username ADA is taken."),
         (("carol", "--email", "ada@example.com", "--email-verified"), "The email address is taken."),
     ],
@@ -94,6 +96,12 @@ def test_a_password_is_never_guessed_at(shell: Terminal) -> None:
 def test_what_may_not_be_is_refused_with_a_sentence(shell: Terminal, arguments: tuple[str, ...], says: str) -> None:
     refused = shell("user", "create", *arguments, "--password-stdin", stdin=PASSWORD)
     assert (refused.code, refused.out, refused.err) == (1, "", f"poolgate: {says}\n")
+
+
+def test_an_attribute_that_is_no_pair_is_wrong_usage(shell: Terminal) -> None:
+    refused = shell("user", "create", "carol", "--no-password", "--attribute", "given_name")
+    assert refused.code == 2
+    assert "--attribute: `given_name` is not NAME=VALUE" in refused.err
 
 
 def test_attributes_have_the_types_of_the_pool(shell: Terminal) -> None:
@@ -104,7 +112,7 @@ def test_attributes_have_the_types_of_the_pool(shell: Terminal) -> None:
     shell("apply", shell.write("typed.toml", typed))
     create = ("user", "create", "carol", "--no-password", "--pool", "typed_Pool1")
     refused = shell(*create, "--attribute", "custom:level=high")
-    assert refused.err == "poolgate: `custom:level` must be a number\n"
+    assert refused.err == "poolgate: `--attribute custom:level` must be a number\n"
     given = ("custom:level=3", "custom:on_call=true", "nickname=a=b")
     made = shell(*create, *(part for text in given for part in ("--attribute", text)))
     assert made.code == 0

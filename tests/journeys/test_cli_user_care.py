@@ -146,7 +146,8 @@ def test_a_username_is_changed_and_stays_unique(shell: Terminal) -> None:
 
 FAULTS: dict[str, tuple[list[str], str]] = {
     "no attribute": (["shoe_size=5"], "`shoe_size` is no standard claim, and the pool does not define it"),
-    "no pair": (["nickname"], "`nickname` is not NAME=VALUE."),
+    "no date": (["birthdate=2030-13-45"], "`birthdate` must be a date such as 1990-04-01"),
+    "no zone": (["zoneinfo=Mars"], "`zoneinfo` must be a name of the IANA time zone database"),
     "no address": (["--email", "nowhere"], "`email` is not an email address"),
     "set and removed": (["nickname=x", "--remove", "nickname"], "`nickname` is set and removed at once"),
     "verified without one": (["--phone-number-verified"], "`phone_number` cannot be verified: there is none"),

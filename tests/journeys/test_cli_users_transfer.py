@@ -530,6 +530,7 @@ def test_imports_and_exports_are_in_the_trail_with_their_counts(shell: Terminal)
     imported(shell, "users.jsonl", '{"username":"carol","attributes":{"nickname":"c"}}\n{"username":"erin"}\n')
     shell("user", "export", "--output", "out.jsonl", "--with-hashes")
     shell("user", "export", "--search", "carol")
+    assert shell("user", "export", "--output", "out.jsonl").code == 1  # it exists: nothing goes out
     assert events(shell) == [
         ("users.imported", {"count": 2, "refused": 0}),
         ("users.imported", {"count": 1, "refused": 1}),

@@ -483,6 +483,30 @@ def test_a_feature_of_later_versions_is_refused_rather_than_ignored(read: Read, 
     assert f"in pool.toml line {text.count(chr(10)) if name != 'providers' else 3} " in sentence
 
 
+def test_a_word_that_is_none_of_those_that_may_be_is_named_with_the_nearest(read: Read) -> None:
+    factors = '[pool.mfa]\nmode = "optional"\nfactors = ["backup_codes", "totpp"]\n'
+    (sentence,) = refusal(read, POOL + factors)
+    assert sentence == (
+        "`pool.mfa.factors` in pool.toml line 5 must be 'totp', 'email_code', 'sms_code', 'passkey' or 'backup_codes'; "
+        "`totpp` is none of them, did you mean `totp`?"
+    )
+    (sentence,) = refusal(read, POOL + WEB + 'mfa = "zzz"\n')
+    assert sentence.endswith("'off', 'optional' or 'required'; `zzz` is none of them")
+    (sentence,) = refusal(read, POOL + WEB + "mfa = true\n")
+    assert sentence.endswith("'off', 'optional' or 'required'")
+
+
+@pytest.mark.parametrize("mode", ["optional", "required"])
+def test_a_client_cannot_ask_for_a_factor_that_nobody_can_set_up(read: Read, mode: str) -> None:
+    client = f'{WEB}mfa = "{mode}"\n'
+    (sentence,) = refusal(read, POOL + client)
+    assert sentence == (
+        f"`clients.mfa` in pool.toml line 7 is {mode}, but pool.mfa.factors names no factor that could be set up"
+    )
+    assert read(f'{POOL}[pool.mfa]\nfactors = ["totp"]\n{client}').clients[0].client.mfa == mode
+    assert read(POOL + client.replace(mode, "off")).clients[0].client.mfa == "off"
+
+
 FAULTY_POLICIES = {
     "nothing to set up": ('[pool.mfa]\nmode = "required"\n', "mfa.mode", "names no factor that could be set up"),
     "backup codes alone": (

@@ -1,5 +1,6 @@
 """Fields of forms: which the schema gives, and how a typed text becomes a value or a fault."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -140,6 +141,14 @@ READ: dict[str, tuple[str, str, object]] = {
     "a date": ("birthdate", "1906-12-09", "1906-12-09"),
     "a compact date": ("birthdate", "19061209", "1906-12-09"),
     "no date": ("birthdate", "1906-02-30", "invalid"),
+    "a date without its year": ("birthdate", "0000-02-29", "0000-02-29"),
+    "a year": ("birthdate", "1906", "1906"),
+    "no year": ("birthdate", "0000", "invalid"),
+    "no day without a year": ("birthdate", "0000-02-30", "invalid"),
+    "a date and more": ("birthdate", "1906-12-09T00:00", "invalid"),
+    "a time zone": ("zoneinfo", "Asia/Seoul", "Asia/Seoul"),
+    "no time zone": ("zoneinfo", "Asia/Soul", "invalid"),
+    "a time zone's path": ("zoneinfo", "../Asia/Seoul", "invalid"),
     "an address": ("email", "Grace@EXAMPLE.com", "Grace@example.com"),
     "no address": ("email", "grace", "invalid"),
     "too long an address": ("email", "g" * 321, "too_long"),
@@ -168,6 +177,30 @@ def test_what_becomes_of_a_typed_text(case: tuple[str, str, object]) -> None:
         assert values == {name: expected}
 
 
+@pytest.mark.parametrize(
+    ("typed", "fits"),
+    [("2026-11-22", True), ("2026-11-23", True), ("2026-11-24", False), ("2026", True), ("2027", False)],
+)
+def test_nobody_is_born_tomorrow(typed: str, fits: bool) -> None:
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()  # and it is the 23rd already on Kiritimati
+    _, faults = read_fields([field_of(POOL, "birthdate")], {"birthdate": typed}, now=now)
+    assert faults == ([] if fits else [("birthdate", "invalid", "")])
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("birthdate", "1990-04-01", "2030-13-45"),
+        ("birthdate", "0000-04-01", "00-04-01"),
+        ("birthdate", "1990", "19900401"),
+        ("zoneinfo", "UTC", "utc+1"),
+    ],
+)
+def test_the_schema_takes_what_the_form_takes(name: str, good: str, bad: str) -> None:
+    assert attribute_faults(POOL, {name: good}) == []
+    assert [field for field, _ in attribute_faults(POOL, {name: bad})] == [name]
+
+
 def test_a_field_that_is_missing_is_empty() -> None:
     values, faults = read_fields([field_of(POOL, n) for n in ("nickname", "custom:flag", "custom:free")], {})
     assert values == {"nickname": None, "custom:flag": False, "custom:free": None}
@@ -189,6 +222,7 @@ def test_what_is_fixed_or_not_asked_for_is_not_read() -> None:
 @example(AttributeDefinition("custom:moment", "datetime"), "2026-01-31T12:00:00+00:00:01")
 @example(AttributeDefinition("custom:moment", "datetime"), "2026-W05-6")
 @example(AttributeDefinition("custom:number", "number"), "9" * 30)
+@example(AttributeDefinition("birthdate", min=12, max=12), "1990-04-01")
 @example(AttributeDefinition("website"), "https://x\u2028y")
 def test_whatever_is_typed_is_refused_or_fits_the_schema(definition: AttributeDefinition, typed: str) -> None:
     """The form and the schema agree on every value, so that nothing can be stored that could not be read again."""

@@ -8,10 +8,13 @@ from typing import Any, get_args
 
 import pytest
 
+from authserver.cli._context import reaching_this_machine
 from authserver.crypto.secrets import b64url
-from authserver.effects import HttpAnswer, HttpUnreachable
+from authserver.effects import HttpAnswer, HttpForbidden, HttpUnreachable
 from authserver.errors import TriggerFailed, Vetoed
 from authserver.model.pools import Pool, Trigger, TriggerPoint, trigger_record
+from authserver.outbound import Outbound
+from authserver.settings import load_settings
 from authserver.triggers import Triggers
 from authserver.triggers.calls import MemoryCalls
 from authserver.triggers.points import PreSignUp
@@ -162,16 +165,18 @@ def test_a_failure_is_told_and_the_exit_code_says_so(shell: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "sentence", "code"),
     [
-        (["test", "pre_signup"], "There is no point `pre_signup`; there are pre_sign_up,"),
-        (["test", "custom_message"], "has no trigger at custom_message"),
-        (["log", "--pool", "none_x"], "There is no pool 'none_x'"),
+        (["test", "pre_signup"], "POINT: there is no point `pre_signup`; there are pre_sign_up,", 2),
+        (["test", "custom_message"], "has no trigger at custom_message", 1),
+        (["log", "--outcome", "bad"], "--outcome: must be one of answered, vetoed, failed", 2),
+        (["log", "--point", "bad"], "--point: there is no point `bad`", 2),
+        (["log", "--pool", "none_x"], "There is no pool 'none_x'", 1),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(shell: Terminal, arguments: list[str], sentence: str) -> None:
+def test_a_mistake_is_told_in_a_sentence(shell: Terminal, arguments: list[str], sentence: str, code: int) -> None:
     refused = shell("triggers", *arguments)
-    assert refused.code == 1
+    assert refused.code == code
     assert sentence in refused.err
 
 
@@ -180,3 +185,43 @@ def test_there_is_a_sample_for_every_point(point: TriggerPoint) -> None:
     request = sample(point)
     assert request.point == point
     assert json.dumps(request.request("V3_0"))
+
+
+@pytest.mark.parametrize("how", [["--no-password"], ["--invite"]])
+def test_an_operators_new_user_is_asked_about_first(shell: Terminal, place: Reaching, how: list[str]) -> None:
+    new = ["user", "create", "carol", "--email", "carol@example.com", *how]
+    asyncio.run(place.stores.registry.put_pool(with_function("refuse")))
+    refused = shell(*new)
+    assert refused.code == 1
+    assert refused.err.splitlines()[-1] == "poolgate: Sign-up is for members."
+    assert shell("user", "list", "--json").value == []
+    asyncio.run(place.stores.registry.put_pool(with_function("confirm")))
+    assert shell(*new).code == 0
+    assert [row["username"] for row in shell("user", "list", "--json").value] == ["carol"]
+    answered, vetoed = shell("triggers", "log", "--json").value
+    assert [call["outcome"] for call in (answered, vetoed)] == ["answered", "vetoed"]
+    assert {call["source"] for call in (answered, vetoed)} == {"PreSignUp_AdminCreateUser"}
+    shown = shell("triggers", "show", vetoed["id"], "--json").value
+    assert shown["event"]["request"]["userAttributes"]["email"] == "carol@example.com"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "outcome"),
+    [
+        ("http://localhost:8000", HttpUnreachable),
+        ("http://127.0.0.1:8000", HttpUnreachable),
+        ("https://localhost:8000", HttpForbidden),
+    ],
+)
+def test_what_is_on_this_machine_is_called_beside_the_demo_alone(base_url: str, outcome: type[Exception]) -> None:
+    settings = load_settings(environ={}, default_config=False, overrides={"base_url": base_url})
+    http = Outbound(reaching_this_machine(settings).outbound_allow)
+
+    async def ask() -> None:
+        try:
+            await http.request("POST", "http://127.0.0.1:1/")  # where nothing listens
+        finally:
+            await http.close()
+
+    with pytest.raises(outcome):
+        asyncio.run(ask())

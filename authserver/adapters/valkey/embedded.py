@@ -131,7 +131,10 @@ class EmbeddedValkey:
             if lock is not None:
                 self._supervise()
         except OSError as error:
-            fault = StoreUnavailable(f"The data folder {self._place.data_dir} cannot be used: {error}.")
+            fault = StoreUnavailable(
+                f"The data folder {self._place.data_dir} (--data-dir, or `data_dir` of the settings) cannot be used: "
+                f"{error.strerror or error}."
+            )
             self._fail(fault)
         except BaseException as error:  # noqa: BLE001 - handed to who waits for us
             self._fail(error)
