@@ -12,6 +12,7 @@ from authserver.model.grants import Grant
 from authserver.model.pools import TokenPolicy
 from authserver.tokens.issuer import Issuer
 from authserver.tokens.mint import half_hash, mint_for_client, mint_for_user
+from authserver.triggers.answers import ClaimChanges, TokenAmendment
 from tests.journeys.house import ADA, POOL, claims, house, pool
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +77,28 @@ async def test_no_two_tokens_have_one_id() -> None:
         assert len(ids) == 100
         assert {i.split(".")[0] for i in ids} == {"grant"}
         assert all(len(i.split(".")[1]) == 16 for i in ids)
+
+
+async def test_a_client_reads_the_attributes_that_it_may() -> None:
+    async with house() as at:
+        issuer = await at.services.issuers.get(POOL)
+        both = claims(minted(issuer).id_token)
+        assert both["email"] == ADA.email
+        neither = claims(minted(issuer, replace(CLIENT, read_attributes=("name",))).id_token)
+        assert "email" not in neither
+        assert claims(minted(issuer, replace(CLIENT, read_attributes=("email",))).id_token)["email"] == ADA.email
+
+
+async def test_a_trigger_changes_the_token_of_a_machine() -> None:
+    changes = ClaimChanges(add={"tenant": "blue", "sub": "ada"}, add_scopes=("more",), suppress_scopes=("orders/read",))
+    async with house() as at:
+        issuer = await at.services.issuers.get(POOL)
+        machine = replace(CLIENT, scope=("orders/read", "orders/write"))
+        plan = issuer.access_plan(machine, machine.scope, ())
+        arguments = {"now": NOW, "random": SystemRandom()}
+        plain = mint_for_client(issuer, plan, machine, **arguments)
+        changed = mint_for_client(issuer, plan, machine, **arguments, amendment=TokenAmendment(access_token=changes))
+        assert plain.scope == "orders/read orders/write"
+        assert changed.scope == claims(changed.access_token)["scope"] == "orders/write more"
+        assert claims(changed.access_token)["tenant"] == "blue"
+        assert claims(changed.access_token)["sub"] == claims(plain.access_token)["sub"]
