@@ -20,6 +20,9 @@ COVERAGE ?= on
 # Where every branch must be covered.
 FULLY_COVERED ?= resource_servers authserver/signin authserver/tokens authserver/oauth/grants
 
+# The tests that cover them. The others run unwatched, in a third of the time: watching shows in every call.
+WATCHED = tests/conformance tests/demo tests/journeys tests/resource_servers tests/unit
+
 export PYTHON
 
 say = @printf '\n==> %s\n'
@@ -109,7 +112,8 @@ tests: tests-parallel tests-serial
 tests-parallel: .venv/.dev
 	$(say) "tests: side by side"
 	@rm -f .coverage .coverage.*
-	@$(RECORDED) -m 'not nightly and not serial' $(SIDE_BY_SIDE)
+	@$(RECORDED) -m 'not nightly and not serial' $(SIDE_BY_SIDE) $(WATCHED) $(NONE_IS_FINE)
+	@$(PY) $(PYTEST) -m 'not nightly and not serial' $(SIDE_BY_SIDE) $(WATCHED:%=--ignore-glob='%') $(NONE_IS_FINE)
 
 # Not recorded: these measure time, and recording takes some.
 tests-serial: .venv/.dev
