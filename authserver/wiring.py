@@ -328,7 +328,6 @@ def wire(
             stores.counters,
             opened.passwords,
             changes,
-            notices,
             clock,
             random,
             emit,

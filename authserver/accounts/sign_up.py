@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from authserver.accounts.confirmation import waiting_for
 from authserver.accounts.directory import posing_fault
-from authserver.accounts.notices import Notices
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.passwords import context_words
 from authserver.crypto.passwords import Passwords
@@ -77,7 +76,6 @@ class SignUp:
         counters: Counters,
         passwords: Passwords,
         changes: PasswordChanges,
-        notices: Notices,  # noqa: ARG002 - told by the confirmation now
         clock: Clock,
         random: Random,
         emit: Emit,

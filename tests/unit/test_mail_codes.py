@@ -15,7 +15,7 @@ import pytest
 
 from authserver.accounts.mail_codes import RESEND_AFTER, TRIES, MailCodes, lifetime, still_reaches
 from authserver.accounts.mail_codes.challenge import new_code, typed_code
-from authserver.accounts.mail_codes.limits import PER_DAY, PER_HOUR, WRONG_PER_DAY
+from authserver.accounts.mail_codes.limits import PER_BINDING, PER_DAY, PER_HOUR, WRONG_PER_DAY
 from authserver.crypto.sealing import Sealer
 from authserver.crypto.secrets import digest
 from authserver.effects import SystemRandom
@@ -657,6 +657,14 @@ async def test_strangers_who_ask_for_recoveries_do_not_hold_up_the_second_factor
         await desk.send("recover", binding=f"stranger-{i}")
     assert isinstance(await refusal(desk.send("sign_in", binding="stranger-x")), Throttled)
     await desk.sent("factor", binding="owner")
+
+
+async def test_one_sign_in_cannot_go_through_a_list_of_names(desk: Desk) -> None:
+    for i in range(PER_BINDING):
+        await desk.send("recover", user=None, target=f"name-{i}", typed=f"name-{i}", binding="one")
+    refused = await refusal(desk.send("recover", user=None, target="another", typed="another", binding="one"))
+    assert isinstance(refused, Throttled)
+    await desk.send("recover", user=None, target="another", typed="another", binding="two")
 
 
 async def test_what_was_refused_was_not_counted(desk: Desk) -> None:

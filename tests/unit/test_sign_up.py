@@ -47,7 +47,6 @@ def sign_up(at: House, decision: Decision | Refusal | None = None, asked: list[A
         at.stores.counters,
         at.opened.passwords,
         at.services.password_changes,
-        at.services.notices,
         at.time,
         SystemRandom(),
         at.events.append,

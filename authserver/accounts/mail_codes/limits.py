@@ -21,6 +21,9 @@ from authserver.store import Counters
 RESEND_AFTER: Final = 30
 """Seconds before another code may be asked for in the same sign-in or session for the same purpose, to go the same way."""
 
+PER_BINDING: Final = 10
+"""Codes an hour in one sign-in or session for one purpose, whoever is named."""
+
 PER_HOUR: Final = 5
 PER_DAY: Final = 20
 
@@ -84,6 +87,8 @@ class CodeLimits:
         again = f"{purpose} {medium} {fold(target if purpose in _TO_A_NEW_ADDRESS else typed)} {binding}"
         windows = (
             (f"code again {digest(again)}", 1, RESEND_AFTER),
+            # Else one sign-in could go through a list of names without a pause.
+            (f"codes hour binding {digest(f'{purpose} {binding}')}", PER_BINDING, _HOUR),
             (f"codes hour account {account}", PER_HOUR, _HOUR),
             (f"codes day account {account}", PER_DAY, _DAY),
             (f"codes hour target {address}", PER_HOUR, _HOUR),
