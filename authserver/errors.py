@@ -161,7 +161,7 @@ class SignInGone(Refusal):
 
     def __init__(self, reason: str = "expired", *, restart: str | None = None, detail: str | None = None) -> None:
         super().__init__(detail=detail)
-        self.reason = reason  # "expired", "foreign", "finished"
+        self.reason = reason  # "expired", "foreign", "finished", "unnamed"
         self.restart = restart
 
 

@@ -14,7 +14,7 @@ from authserver.accounts.passwords import context_words
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.secrets import digest
 from authserver.effects import Clock, Random
-from authserver.errors import Conflict, InvalidForm, Refusal, Throttled
+from authserver.errors import Conflict, InvalidForm, Refusal, Throttled, WeakPassword
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
@@ -107,10 +107,15 @@ class SignUp:
         values, found = read_fields(sign_up_fields(pool), registration.form, now=self._clock())
         user = self._user(pool, values, registration)
         faults = [*found, *_more_faults(pool, client, user, registration)]
+        try:
+            if password:
+                await self._changes.judge(pool, None, password, context_words(user.username, user.email))
+        except WeakPassword as weak:
+            if not faults:
+                raise
+            faults += [("new_password", rule, "") for rule in weak.rules]
         if faults:
             raise InvalidForm(tuple(faults))
-        if password is not None:
-            await self._changes.judge(pool, None, password, context_words(user.username, user.email))
         if before is not None and _same_person(before, user):
             raise Conflict("This page was sent twice.")
         once = await self._once(pool, user, registration.binding)
@@ -217,7 +222,7 @@ def _more_faults(pool: Pool, client: Client, user: User, registration: Registrat
     faults: list[tuple[str, str, str]] = []
     # Not even as the own address: nothing proves yet that it is.
     if posing_fault(pool, user.username, None, None) is not None:
-        faults.append(("username", "not_allowed", ""))
+        faults.append(("username", "address", ""))
     domain = (user.email or "").rpartition("@")[2].lower()
     if user.email is not None and pool.sign_up.allowed_domains and domain not in pool.sign_up.allowed_domains:
         faults.append(("email", "domain", ""))

@@ -11,14 +11,20 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from authserver.messages.texts import TEXTS
 from authserver.model.pools import MessagePolicy
 
+if TYPE_CHECKING:
+    from babel import Locale
+
 SOURCE_LANGUAGE = "en"
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}", re.ASCII)
+_HALF_OF_DAY = re.compile(r"\ba\b")
+"""The short form of "AM" in a pattern of CLDR."""
 _MAX_SUBTAGS = 8
 
 
@@ -59,12 +65,13 @@ class Words:
 
     def moment(self, at: int, zone: str) -> str:
         """A time of day with its zone."""
+        from babel import Locale
         from babel.dates import format_date, format_time
 
         known, name = _zone(zone)
-        there = datetime.fromtimestamp(at, known)
-        day, time = format_date(there, "long", self._locale), format_time(there, "short", known, self._locale)
-        return f"{day} {time} ({name})"
+        there, locale = datetime.fromtimestamp(at, known), Locale.parse(self._locale)
+        time = format_time(there, time_pattern(locale, "short"), known, locale)
+        return f"{format_date(there, 'long', locale)} {time} ({name})"
 
     def date(self, at: int, zone: str) -> str:
         """A day."""
@@ -75,6 +82,13 @@ class Words:
     @property
     def _locale(self) -> str:
         return self.language.replace("-", "_")
+
+
+def time_pattern(locale: "Locale", length: str) -> str:
+    """How a language writes a time of day ("short", "medium"). Where it has half days, by their word: CLDR has "AM" for
+    short in Korean, where people write the word.
+    """
+    return _HALF_OF_DAY.sub("aaaa", locale.time_formats[length].pattern)
 
 
 class Catalogues:

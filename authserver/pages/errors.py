@@ -53,15 +53,28 @@ WIRE: dict[type[Refusal], tuple[int, str]] = {
 }
 
 
-def error_view(refusal: Refusal, issuer: Issuer | None) -> tuple[int, ErrorPage, int | None]:
-    """Status, page, and the seconds of Retry-After if there are any."""
+def error_view(refusal: Refusal, issuer: Issuer | None, here: str | None = None) -> tuple[int, ErrorPage, int | None]:
+    """Status, page, and the seconds of Retry-After if there are any. `here` is the address that can be opened again."""
     if isinstance(refusal, ProtocolRefusal):
         return 400, ErrorPage(code=refusal.code, details=(("error_description", refusal.sentence),)), None
     status, code = next(WIRE[kind] for kind in type(refusal).__mro__ if kind in WIRE)
     retry_after: int | None = getattr(refusal, "retry_after", None)
-    restart = restart_url(refusal, issuer) if isinstance(refusal, SignInGone) and issuer is not None else None
-    reason = refusal.reason if isinstance(refusal, SignInGone) and refusal.reason != "expired" else None
-    return status, ErrorPage(code=code, reason=reason, retry_after=retry_after, restart_url=restart), retry_after
+    if not isinstance(refusal, SignInGone):
+        again = here if retry_after is not None else None
+        return status, ErrorPage(code=code, retry_after=retry_after, again_url=again), retry_after
+    restart = restart_url(refusal, issuer) if issuer is not None else None
+    page = ErrorPage(
+        code=code,
+        reason=refusal.reason if refusal.reason != "expired" else None,
+        restart_url=restart,
+        account_url=account_url(issuer) if issuer is not None and restart is None else None,
+    )
+    return status, page, None
+
+
+def account_url(issuer: Issuer) -> str | None:
+    """The account page, if the pool has one."""
+    return f"{issuer.url}/account" if issuer.pool.account.enabled else None
 
 
 def restart_url(gone: SignInGone, issuer: Issuer) -> str | None:

@@ -110,7 +110,8 @@ class Frame:
 
     def error(self, services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
         """The error page for a refusal."""
-        status, view, retry_after = error_view(refusal, issuer)
+        here = _here(issuer, request) if issuer is not None else None
+        status, view, retry_after = error_view(refusal, issuer, here)
         headers: Headers = [(b"retry-after", b"%d" % retry_after)] if retry_after is not None else []
         return self.page(services, issuer, request, view, status=status, headers=headers)
 
@@ -119,6 +120,16 @@ def _branding(pool: Pool | None, client: Client | None) -> Branding:
     if pool is None:
         return Branding()
     return merge(pool.branding, client.branding if client is not None else None)
+
+
+def _here(issuer: Issuer, request: Request) -> str | None:
+    """The address that was asked for, if it can be opened again: a page's own forms are sent to the page, but what was
+    sent to an endpoint of the protocol is gone.
+    """
+    query = str(request.scope["query_string"], "latin-1")
+    if not query.isascii() or (request.method == "POST" and request.path.startswith("oauth2/")):
+        return None
+    return f"{issuer.url}/{request.path.lstrip('/')}{'?' if query else ''}{query}"
 
 
 def _theme(services: Services, request: Request) -> Theme | None:

@@ -1,9 +1,11 @@
 """Pages behind the links in messages. A GET shows a button; the POST of that button uses the link up."""
 
 import re
+from typing import Literal
 
 from authserver.browser import browser_cookie
 from authserver.errors import CodeExpired, Conflict, NotFound, Refusal
+from authserver.pages.errors import account_url
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.views import LinkConfirm, LinkDone, LinkGone, NotMe, NotMeDone, SignUpDone, View
 from authserver.services import Services
@@ -27,7 +29,7 @@ class ConfirmLinkPage:
         if (answer := with_cookie(services, issuer, request, CONFIRM, token)) is not None:
             return answer
         sent = await services.codes.peek_link(issuer.pool, token)
-        view: View = LinkGone(purpose="confirm")
+        view: View = LinkGone(purpose="confirm", restart_url=account_url(issuer))
         if sent is not None:
             view = LinkConfirm(purpose="confirm" if sent.purpose == "confirm" else "verify", target=sent.target)
         return self._page(services, issuer, request, view, token, status=200 if sent is not None else 410)
@@ -43,12 +45,13 @@ class ConfirmLinkPage:
                 raise NotFound(detail="the user of a link is gone")
             await services.confirmations.confirmed(issuer.pool, user, sent, None)
         except (CodeExpired, NotFound, Conflict) as refusal:
-            reason = "used" if isinstance(refusal, CodeExpired) and refusal.reason == "used" else "expired"
-            gone = LinkGone(purpose="confirm", reason="used" if reason == "used" else "expired")
+            used = isinstance(refusal, CodeExpired) and refusal.reason == "used"
+            reason: Literal["used", "expired"] = "used" if used else "expired"
+            gone = LinkGone(purpose="confirm", reason=reason, restart_url=account_url(issuer))
             return self._page(services, issuer, request, gone, token, status=410)
         if await services.sign_ins.waits(issuer.pool, sent.binding):
             return self._page(services, issuer, request, LinkDone(purpose="confirm", elsewhere=True), token)
-        view = SignUpDone(continue_url=f"{issuer.url}/account" if issuer.pool.account.enabled else None)
+        view = SignUpDone(continue_url=account_url(issuer))
         return self._page(services, issuer, request, view, token)
 
     def _page(
@@ -78,7 +81,7 @@ class NotMePage:
         if (answer := with_cookie(services, issuer, request, NOT_ME, token)) is not None:
             return answer
         known = await services.notices.objection(issuer.pool, token)
-        gone: View = LinkGone(purpose="not_me")
+        gone: View = LinkGone(purpose="not_me", restart_url=account_url(issuer))
         view = NotMe(event=known.event, at=known.at or 0) if known is not None else gone
         return self._page(services, issuer, request, view, token, status=200 if known is not None else 410)
 
@@ -91,8 +94,9 @@ class NotMePage:
         except Refusal as refusal:
             if not isinstance(refusal, CodeExpired | NotFound):
                 raise
-            return self._page(services, issuer, request, LinkGone(purpose="not_me", reason="used"), token, status=410)
-        view = NotMeDone(recover_url=f"{issuer.url}/account" if issuer.pool.account.enabled else None)
+            gone = LinkGone(purpose="not_me", reason="used", restart_url=account_url(issuer))
+            return self._page(services, issuer, request, gone, token, status=410)
+        view = NotMeDone(recover_url=account_url(issuer))
         return self._page(services, issuer, request, view, token)
 
     def _page(

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from authserver.messages.languages import time_pattern
+
 _RECENT = 7 * 86400
 _TIME = Markup('<time datetime="{}" title="{}">{}</time>')
 
@@ -59,9 +61,12 @@ def _day(language: str, at: int) -> str:
 
 @lru_cache(512)
 def _full(language: str, at: int) -> str:
-    from babel.dates import format_datetime
+    from babel import Locale
+    from babel.dates import format_date, format_time
 
-    return f"{format_datetime(datetime.fromtimestamp(at, UTC), 'medium', locale=_locale(language))} UTC"
+    there, locale = datetime.fromtimestamp(at, UTC), Locale.parse(_locale(language))
+    time = format_time(there, time_pattern(locale, "medium"), UTC, locale)
+    return f"{format_date(there, 'medium', locale)} {time} UTC"
 
 
 def _distance(language: str, seconds: int) -> str:

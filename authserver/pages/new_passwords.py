@@ -24,6 +24,7 @@ def new_password(pool: Pool, refusal: Refusal | None, *, unlike: tuple[str, ...]
 
 
 _RULES: dict[str, PasswordFault] = {
+    "empty": "empty",
     "min_length": "too_short",
     "max_length": "too_long",
     "lowercase": "missing",

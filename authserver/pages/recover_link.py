@@ -3,6 +3,7 @@
 A GET shows the form and uses nothing up. Nobody is signed in here: the link proves a mailbox and no more.
 """
 
+from typing import Literal
 from urllib.parse import urlencode
 
 from authserver.browser import known_browser
@@ -10,6 +11,7 @@ from authserver.crypto.secrets import digest, same
 from authserver.errors import CodeExpired, Invalid, NotFound, Refusal
 from authserver.model.sessions import SignIn
 from authserver.model.users import User
+from authserver.pages.errors import account_url
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.mail_links import link_token, with_cookie
 from authserver.pages.new_passwords import new_password
@@ -71,7 +73,8 @@ class RecoverLinkPage:
 
     def _gone(self, services: Services, issuer: Issuer, request: Request, refusal: Refusal | None) -> Answer:
         used = isinstance(refusal, CodeExpired) and refusal.reason == "used"
-        view = LinkGone(purpose="recover", reason="used" if used else "expired")
+        reason: Literal["used", "expired"] = "used" if used else "expired"
+        view = LinkGone(purpose="recover", reason=reason, restart_url=account_url(issuer))
         return self._page(services, issuer, request, view, status=410)
 
     def _page(

@@ -211,7 +211,7 @@ async def look(
     """The sign-in that the address names, as it stands. Raises SignInGone."""
     sign_in_id = params.get("signin")
     if sign_in_id is None or len(sign_in_id) > 64:
-        raise SignInGone(detail="no sign-in named")
+        raise SignInGone("unnamed", detail="no sign-in named")
     browser = known_browser(services, issuer.pool.id, request)
     return await services.sign_ins.look(
         issuer.pool, sign_in_id, digest(browser) if browser is not None else None, session

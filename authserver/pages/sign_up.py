@@ -122,8 +122,9 @@ def _names(form: Params | None) -> tuple[str, ...]:
 
 
 def _about_password(refusal: Refusal | None) -> Refusal | None:
-    if isinstance(refusal, InvalidForm) and any(name == "new_password" for name, _, _ in refusal.faults):
-        return WeakPassword(("empty",))
+    if isinstance(refusal, InvalidForm):
+        rules = tuple(rule for name, rule, _ in refusal.faults if name == "new_password")
+        return WeakPassword(rules) if rules else None
     return refusal
 
 

@@ -10,6 +10,7 @@ from authserver.model.sessions import Session
 from authserver.model.users import User
 from authserver.pages.enrolling import take_enrolment
 from authserver.pages.taken import Taken, taken
+from authserver.pages.views import Deleted
 from authserver.services import Services
 from authserver.signin.moving import Moved
 from authserver.signin.origin import Origin
@@ -126,11 +127,12 @@ async def take(
                 await services.duties.agree(pool, situation)
         case "profile", CompleteProfile() if shown_to(situation.user, form):
             await services.duties.complete(pool, situation, form.values)
-        case "closing", KeepAccount():
+        case "closing", KeepAccount(at):
             if form.get("decision") == "keep":
                 moved = await services.duties.keep_account(pool, situation, origin, session)
             else:
                 await sign_ins.forget_identifier(sign_in)
+                return taken(services, issuer, None, session, view=Deleted(at=at))
         case "invitation", Invite():
             if form.get("decision") == "accept":
                 await services.setting_up.accept_invitation(pool, situation, origin)

@@ -5,7 +5,7 @@ import pytest
 from authserver.messages.kinds import Kind
 from authserver.model.pools import AccountPolicy
 from tests.journeys.house import ADA, CALLBACK, PASSWORD, POOL, House, answered, each, hidden, house, pool
-from tests.journeys.people import kinds_to, last_to, mfa_pool, step_of, steps_on
+from tests.journeys.people import kinds_to, last_to, link_of, mfa_pool, step_of, steps_on, words_of
 from tests.journeys.test_second_factors import after_password, enrolled
 
 pytestmark = pytest.mark.anyio
@@ -51,8 +51,9 @@ async def test_or_it_is_left_to_go(decision: str) -> None:
         await planned(at)
         browser = at.browser()
         page = await after_password(browser)
-        page = await browser.open(await browser.submit(page, step="closing", decision=decision))
-        assert step_of(page) in {"identifier", "account"}
+        page = await browser.submit(page, step="closing", decision=decision)
+        assert "stays closed" in words_of(page)
+        assert step_of(await browser.http.get(link_of(page, "restart"))) in {"identifier", "account"}
         assert browser.cookie("session") is None
         assert (await at.stores.directory.user(POOL, ADA.id)).delete_after is not None
         assert (await at.browser().sign_in("bob")).headers["location"].startswith(CALLBACK)

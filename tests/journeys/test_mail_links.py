@@ -8,7 +8,7 @@ import pytest
 
 from authserver.messages.kinds import Kind
 from tests.journeys.house import BASE, POOL, House, each, error_code, hidden, house
-from tests.journeys.people import FORM, last_to, open_pool, press, waiting_page, words_of
+from tests.journeys.people import FORM, last_to, link_of, open_pool, press, waiting_page, words_of
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,10 @@ async def test_a_button_works_once() -> None:
         answers = await asyncio.gather(*(browser.http.post(str(page.url), data=hidden(page)) for _ in range(3)))
         assert sorted(a.status_code for a in answers) == [200, 410, 410]
         assert at.kinds().count("user.confirmed") == 1
-        assert (await browser.http.get(url)).status_code == 410
+        late = await browser.http.get(url)
+        assert late.status_code == 410
+        assert "used already" in words_of(late)
+        assert link_of(late, "restart") == f"{BASE}/{POOL}/account"
 
 
 async def test_a_code_takes_its_link_along() -> None:

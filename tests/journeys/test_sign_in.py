@@ -37,6 +37,7 @@ from tests.journeys.house import (
     house,
     pool,
 )
+from tests.journeys.people import link_of
 
 pytestmark = pytest.mark.anyio
 
@@ -301,7 +302,9 @@ async def test_an_address_without_a_sign_in_is_gone(signin: str | None) -> None:
         browser = at.browser()
         page = await browser.login_page()
         params = {} if signin is None else {"signin": signin}
-        assert (await browser.http.get(f"{ISSUER}/login", params=params)).status_code == 410
+        gone = await browser.http.get(f"{ISSUER}/login", params=params)
+        assert reason_of(gone) == ("unnamed" if not signin or len(signin) > 64 else None)
+        assert link_of(gone, "account") == f"{ISSUER}/account"
         assert (await browser.http.get(str(page.url))).status_code == 200
 
 

@@ -459,6 +459,23 @@ async def test_fields_that_are_missing_altogether_are_told() -> None:
         bad = await browser.http.post(str(page.url), data=hidden(page, "sign_up"))
         assert bad.status_code == 422
         assert all(fault_at(bad, f) for f in ("username", "email", "new_password"))
+        assert fault_at(bad, "new_password") == "Enter a new password."
+
+
+async def test_a_weak_password_is_told_beside_other_mistakes() -> None:
+    async with house(open_pool()) as at:
+        browser = at.browser()
+        bad = await register(browser, await sign_up_page(browser), **FORM | {"email": "x", "new_password": "short"})
+        assert fault_at(bad, "email")
+        assert "at least" in fault_at(bad, "new_password")
+
+
+async def test_a_username_that_is_an_address_is_told_what_it_is() -> None:
+    async with house(open_pool(sign_in_with=("username", "email"))) as at:
+        browser = at.browser()
+        bad = await register(browser, await sign_up_page(browser), **FORM | {"username": GRACE})
+        assert "not an email address" in fault_at(bad, "username")
+        assert (await register(browser, bad, **FORM)).status_code == 303
 
 
 async def test_what_is_optional_may_be_left_out() -> None:

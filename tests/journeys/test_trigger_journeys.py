@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from authserver.model.pools import SignUpPolicy, Trigger, TriggerPoint
-from tests.journeys.house import ADA, ISSUER, POOL, answered, claims, each, hidden, house, pool
+from tests.journeys.house import ADA, ISSUER, PASSWORD, POOL, answered, claims, each, hidden, house, pool
+from tests.journeys.people import link_of
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,16 @@ async def test_a_trigger_out_of_order_lets_nobody_in_and_burns_nothing() -> None
         assert "out of order" not in answer.text
         await house_.change_pool(triggers=())
         assert (await browser.token(**form, code_verifier=verifier)).status_code == 200
+
+
+async def test_the_page_of_a_trigger_out_of_order_leads_back_to_where_it_happened() -> None:
+    async with house(replace(pool(), triggers=(at("post_authentication", "slow"),))) as house_:
+        browser = house_.browser()
+        failed = await browser.sign_in()
+        assert failed.status_code == 503
+        await house_.change_pool(triggers=())
+        page = await browser.http.get(link_of(failed, "again"))
+        assert "code" in answered(await browser.submit(page, step="password", password=PASSWORD))
 
 
 async def test_tokens_are_amended_but_for_what_holds_them_together() -> None:

@@ -161,9 +161,10 @@ CORE: dict[str, State] = {
     "error-expired": (ErrorPage(code="expired", restart_url=RESTART), {}),
     "error-foreign": (ErrorPage(code="expired", reason="foreign", restart_url=RESTART), {}),
     "error-finished": (ErrorPage(code="expired", reason="finished", restart_url=RESTART, back_url=BACK), {}),
-    "error-throttled": (ErrorPage(code="throttled", retry_after=60), {}),
+    "error-unnamed": (ErrorPage(code="expired", reason="unnamed", account_url="/demo_Pool1/account"), {"client": None}),
+    "error-throttled": (ErrorPage(code="throttled", retry_after=60, again_url="/demo_Pool1/login?signin=x"), {}),
     "error-csrf": (ErrorPage(code="csrf", restart_url=RESTART), {}),
-    "error-unavailable": (ErrorPage(code="unavailable", retry_after=2), {}),
+    "error-unavailable": (ErrorPage(code="unavailable", retry_after=2, again_url="/demo_Pool1/login?signin=x"), {}),
     "error-not_found": (ErrorPage(code="not_found"), {"client": None}),
     "error-neutral": (ErrorPage(code="internal"), {"client": None, "pool_name": None, "languages": ()}),
 }

@@ -221,8 +221,8 @@ SIGN_UP: dict[str, State] = {
     "link-done": (LinkDone(purpose="confirm", continue_url="/login"), OWN),
     "link-done-elsewhere": (LinkDone(purpose="sign_in", elsewhere=True), OWN),
     "link-done-phone": (LinkDone(purpose="change_phone_number", continue_url="/account"), OWN),
-    "link-used": (LinkGone(purpose="confirm", reason="used", restart_url="/login"), OWN),
-    "link-expired": (LinkGone(purpose="recover", restart_url="/forgotPassword"), OWN),
+    "link-used": (LinkGone(purpose="confirm", reason="used", restart_url="/account"), OWN),
+    "link-expired": (LinkGone(purpose="recover", restart_url="/account"), OWN),
     "not-me": (NotMe(at=NOW - 3 * HOUR, browser=SEOUL), OWN),
     "not-me-password": (NotMe(event="password.changed", at=NOW - 30 * DAY), OWN),
     "not-me-done": (NotMeDone(recover_url="/forgotPassword"), OWN),
@@ -282,6 +282,7 @@ SIGN_UP: dict[str, State] = {
         OWN,
     ),
     "task-deleted": (Deleted(), OWN),
+    "task-to-be-deleted": (Deleted(at=NOW + 13 * DAY), OWN),
     **{
         f"task-again-{reason}": (Reauthenticate(account=ADA, reason=reason, cancel_url="/account"), OWN)
         for reason in ("password", "factor", "address", "delete", "export", "other")

@@ -269,9 +269,9 @@ def test_every_error_code_has_words_and_its_mark(code):
 def test_a_sign_in_that_is_gone_says_which_way():
     headings = {
         reason: page(ErrorPage(code="expired", reason=reason)).one("h1").text
-        for reason in (None, "foreign", "finished")
+        for reason in (None, "foreign", "finished", "unnamed")
     }
-    assert len(set(headings.values())) == 3
+    assert len(set(headings.values())) == 4
     gone = page(ErrorPage(code="expired", reason="foreign", restart_url="/p/oauth2/authorize?client_id=x"))
     assert (gone.id("error")["data-code"], gone.id("error")["data-reason"]) == ("expired", "foreign")
     assert gone.id("restart")["href"] == "/p/oauth2/authorize?client_id=x"

@@ -81,6 +81,10 @@ def test_remaining_time_is_told_as_people_say_it() -> None:
 def test_times_are_in_the_persons_zone() -> None:
     there = RENDERER.render(POOL, message(Kind.NEW_DEVICE, zone="Asia/Seoul"), NOW).text
     assert "(Asia/Seoul)" in there
+    korean = RENDERER.render(POOL, message(Kind.NEW_DEVICE, "ko", zone="Asia/Seoul"), NOW).text
+    assert "AM" not in korean
+    assert "PM" not in korean
+    assert "오전" in korean or "오후" in korean
     assert "(UTC)" in RENDERER.render(POOL, message(Kind.NEW_DEVICE, zone="../../etc/passwd"), NOW).text
     assert "(UTC)" in RENDERER.render(POOL, message(Kind.NEW_DEVICE, zone="Nowhere/Land"), NOW).text
 

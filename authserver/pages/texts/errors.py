@@ -108,6 +108,11 @@ _ERRORS: Mapping[str, ErrorWords] = {
         gettext_noop("It cannot be used twice. If you still need to sign in, start again."),
         "check",
     ),
+    "expired/unnamed": ErrorWords(
+        gettext_noop("Sign in from the app"),
+        gettext_noop("This page is a part of signing in to an app. Open the app you want to use, and sign in there."),
+        "person",
+    ),
     **dict.fromkeys(
         ("throttled", "slow_down"),
         ErrorWords(

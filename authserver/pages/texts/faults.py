@@ -49,6 +49,7 @@ _FIELD_FAULTS: Mapping[str, str] = {
     "too_big": gettext_noop("This is too large."),
     "taken": gettext_noop("This username is taken. Try another one."),
     "not_allowed": gettext_noop("It has characters that cannot be used here."),
+    "address": gettext_noop("Choose a name that is not an email address or a phone number."),
     "domain": gettext_noop("An address of this domain cannot be used here."),
     "unchanged": gettext_noop("This is the one you have already."),
 }

@@ -33,7 +33,7 @@ class LinkDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkGone:
-    """The link is spent. `restart_url` leads to where another one is sent."""
+    """The link is spent: "used", if that is known. `restart_url` leads to the account page."""
 
     template: ClassVar[str] = "link_gone.html"
 

@@ -32,9 +32,12 @@ class ErrorPage:
 
     Attributes:
         code: an OAuth error code or one of ours (DESIGN 4); the page's `data-code`.
-        reason: with "expired": "foreign" (another browser's) or "finished" instead of the plain end of time.
+        reason: with "expired": "foreign" (another browser's), "finished", or "unnamed" (the address names no sign-in)
+            instead of the plain end of time.
         retry_after: seconds, for "throttled" and "unavailable".
         restart_url: starts the same request again.
+        again_url: shows the same page again, where waiting may help.
+        account_url: leads to the account page, where nothing else is known to lead to.
         back_url: leads back to the client.
         details: (name, value) pairs for developers, folded away; only what may be shown to anybody.
     """
@@ -45,5 +48,7 @@ class ErrorPage:
     reason: str | None = None
     retry_after: int | None = None
     restart_url: str | None = None
+    again_url: str | None = None
+    account_url: str | None = None
     back_url: str | None = None
     details: tuple[tuple[str, str], ...] = ()

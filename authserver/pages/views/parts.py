@@ -28,11 +28,13 @@ FieldFault = Literal[
     "too_big",
     "taken",
     "not_allowed",
+    "address",
     "domain",
     "unchanged",
 ]
 """`invalid`: not of the field's kind; `taken`: another account's user name (addresses are never told to be taken);
-`not_allowed`: characters that may not be in it; `domain`: an address outside of the allowed domains."""
+`not_allowed`: characters that may not be in it; `address`: a username that looks like an address or a phone number;
+`domain`: an address outside of the allowed domains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,9 +83,11 @@ class DeleteAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """The account is gone."""
+    """The account is gone; or, with `at`, it will be gone then, and waits for nobody but its owner until then."""
 
     template: ClassVar[str] = "deleted.html"
+
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
