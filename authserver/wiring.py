@@ -241,6 +241,7 @@ def wire(
         guessing=guessing,
         clock=clock,
         emit=emit,
+        pre_authentication=hooks.pre_authentication,
     )
     moving = Moving(
         directory=directory,
@@ -269,6 +270,7 @@ def wire(
         confirmations=confirmations,
         clock=clock,
         random=random,
+        pre_authentication=hooks.pre_authentication,
     )
     profile = Profile(directory, codes, links, notices, clock, emit)
     services = Services(

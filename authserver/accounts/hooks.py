@@ -53,7 +53,7 @@ class Hooks:
         )
 
     async def pre_authentication(self, pool: Pool, user: User | None, client_id: str | None) -> None:
-        """Before a password is judged."""
+        """Before the first factor is judged, whichever it is."""
         if pool.trigger("pre_authentication") is None:
             return
         await self._triggers.call(

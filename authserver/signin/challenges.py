@@ -18,7 +18,7 @@ from authserver.signin.challenge_state import MOST_ROUNDS, ChallengeState, Chall
 from authserver.signin.factors.guessing import Guessing, Try
 from authserver.signin.keeping import STARTED_OVER, Keeping
 from authserver.signin.origin import Origin
-from authserver.signin.passwords import PasswordFactor
+from authserver.signin.passwords import PasswordFactor, PreAuthentication
 from authserver.store import Counters, Directory
 from authserver.triggers import Triggers
 from authserver.triggers.answers import Challenge
@@ -70,6 +70,7 @@ class Challenges:
         guessing: Guessing,
         clock: Clock,
         emit: Emit,
+        pre_authentication: PreAuthentication,
     ) -> None:
         self._directory = directory
         self._counters = counters
@@ -80,6 +81,7 @@ class Challenges:
         self._guessing = guessing
         self._clock = clock
         self._emit = emit
+        self._pre_authentication = pre_authentication
 
     async def begin(self, pool: Pool, stored: SignIn, candidate: SignIn, device: str | None) -> SignIn:
         """The candidate with the first challenge, for the name that was typed.
@@ -93,6 +95,7 @@ class Challenges:
         """
         user = await self._named(pool, candidate)
         await self._admit_beginning(pool, candidate, user, device)
+        await self._pre_authentication(pool, user, candidate.request.client_id)
         state = ChallengeState(user.id if user is not None else "")
         went = await self._ask(pool, candidate, user, state)
         if not isinstance(went, ChallengeState):
@@ -137,7 +140,8 @@ class Challenges:
         if not password:
             raise Invalid("Enter your password.", field="password")
         state, identifier = self._states.of(pool, sign_in), sign_in.identifier or ""
-        right = await self._passwords.prove(pool, identifier, password, origin, sign_in.request.client_id)
+        client_id = sign_in.request.client_id
+        right = await self._passwords.prove(pool, identifier, password, origin, client_id, announced=True)
         if state is None or state.user_id != right.user.id:
             # Nobody had the name when it began: the user has just come over from another system.
             return Went(sign_in, replace(sign_in, custom=None, custom_asks=None))

@@ -29,7 +29,9 @@ NOBODY = "-"
 
 
 PreAuthentication = Callable[[Pool, User | None, str | None], Awaitable[None]]
-"""Asks the pool's trigger before a password is judged; the user is None for a name that nobody has. May raise Vetoed."""
+"""Asks the pool's trigger before a first factor is judged; the user is None for a name that nobody has. May raise
+Vetoed, TriggerFailed.
+"""
 
 Migrate = Callable[[Pool, str, str, str | None], Awaitable[User | None]]
 """Asks the pool's trigger for a user that is still elsewhere: pool, name, password, client_id. The user it returns is
@@ -88,8 +90,18 @@ class PasswordFactor:
         self._migrate = migrate
         self._closed = closed
 
-    async def prove(self, pool: Pool, identifier: str, password: str, origin: Origin, client_id: str | None) -> Right:
-        """The user, if the password is right. Raises WrongCredentials, Throttled, Busy, Vetoed, TriggerFailed.
+    async def prove(
+        self,
+        pool: Pool,
+        identifier: str,
+        password: str,
+        origin: Origin,
+        client_id: str | None,
+        *,
+        announced: bool = False,
+    ) -> Right:
+        """The user, if the password is right. `announced`: the pool's trigger knows of this authentication already.
+        Raises WrongCredentials, Throttled, Busy, Vetoed, TriggerFailed.
 
         A known device (a browser that signed this user in before) is counted apart, so that a stranger who guesses
         cannot lock the owner out (security reference W11).
@@ -102,7 +114,7 @@ class PasswordFactor:
         key = f"password {account} {origin.device if known else ''}"
         await self._admit(pool, key, origin, user, client_id)
 
-        if self._pre_authentication is not None:
+        if self._pre_authentication is not None and not announced:
             await self._pre_authentication(pool, user, client_id)
         if user is None and self._migrate is not None:
             user = await self._migrate(pool, identifier, password, client_id)

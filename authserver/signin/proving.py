@@ -20,7 +20,7 @@ from authserver.signin.factors.totp import Totp
 from authserver.signin.keeping import Keeping
 from authserver.signin.moving import SENT, Moved, Moving
 from authserver.signin.origin import Origin
-from authserver.signin.passwords import PasswordFactor, sign_in_name
+from authserver.signin.passwords import PasswordFactor, PreAuthentication, sign_in_name
 from authserver.signin.situations import Situation, Situations
 from authserver.signin.step_types import AnswerChallenge, ConfirmAddress, EnterCode, EnterPassword, UsePasskey
 from authserver.store import Directory
@@ -47,6 +47,7 @@ class Proving:
         confirmations: Confirmations,
         clock: Clock,
         random: Random,
+        pre_authentication: PreAuthentication,
     ) -> None:
         self._directory = directory
         self._moving = moving
@@ -61,6 +62,7 @@ class Proving:
         self._confirmations = confirmations
         self._clock = clock
         self._random = random
+        self._pre_authentication = pre_authentication
 
     def _now(self) -> int:
         return int(self._clock())
@@ -114,7 +116,7 @@ class Proving:
         self, pool: Pool, situation: Situation, code: str, origin: Origin, session: Session | None, *, remember: bool
     ) -> Moved:
         """The person gives a code, of whatever kind the step asks for. Raises Invalid, WrongCode, CodeExpired,
-        Throttled.
+        Throttled, Vetoed, TriggerFailed.
         """
         sign_in, step = situation.sign_in, situation.step
         if not isinstance(step, EnterCode):
@@ -122,6 +124,8 @@ class Proving:
         if not code.strip():
             raise Invalid("Enter the code.", field="code")
         user = situation.user if step.second else await self._moving.named(pool, step.identifier)
+        if not step.second:
+            await self._pre_authentication(pool, user, sign_in.request.client_id)
         if step.method in SENT:
             sent = await self._codes.verify(
                 pool,
@@ -154,7 +158,7 @@ class Proving:
         remember: bool = False,
     ) -> Moved:
         """The person's authenticator signed the challenge of this sign-in (WebAuthn 7.2), on the passkey step or from
-        autofill on the first page. Raises Invalid, WrongCredentials, Throttled.
+        autofill on the first page. Raises Invalid, WrongCredentials, Throttled, Vetoed, TriggerFailed.
         """
         sign_in, step = situation.sign_in, situation.step
         challenge = sign_in.challenge
@@ -170,6 +174,8 @@ class Proving:
         user = await self._directory.user(pool.id, proven.user_id)
         if user is None or not user.may_begin:
             raise WrongCredentials
+        if not second:
+            await self._pre_authentication(pool, user, sign_in.request.client_id)
         proof = Proof("passkey", self._now(), verified=proven.verified, device_bound=proven.device_bound)
         days = step.remember_days if remember and isinstance(step, UsePasskey) else 0
         return await self._moving.proven(pool, sign_in, user, proof, origin, session, remember_days=days)

@@ -9,6 +9,7 @@ import pytest
 
 from authserver.model.pools import MfaPolicy, Pool, Trigger, TriggerPoint
 from authserver.signin.origin import Origin
+from authserver.triggers.veto import TriggerVeto
 from tests.journeys.house import (
     ADA,
     BOB,
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.anyio
 DEFINE: list[dict[str, Any]] = []
 CREATE: list[dict[str, Any]] = []
 VERIFY: list[dict[str, Any]] = []
+ANNOUNCED: list[dict[str, Any]] = []
 PLAN: dict[str, Any] = {}
 """How the triggers below behave in a test: `define` makes the response of a session, the others override."""
 
@@ -79,7 +81,7 @@ def verify(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _nothing_planned() -> None:
     PLAN.clear()
-    for seen in (DEFINE, CREATE, VERIFY):
+    for seen in (DEFINE, CREATE, VERIFY, ANNOUNCED):
         seen.clear()
 
 
@@ -113,6 +115,39 @@ async def give(browser: Browser, page: httpx.Response, answer: str) -> httpx.Res
 
 
 # ---------------------------------------------------------------------------------------------------- the whole way
+
+
+def announced(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    ANNOUNCED.append(event)
+    if PLAN.get("refuse"):
+        raise TriggerVeto("Not on Sundays.")
+    return event
+
+
+async def test_the_sign_in_is_announced_once_before_the_first_question() -> None:
+    announcing = Trigger("pre_authentication", callable="tests.journeys.test_custom_challenges:announced")
+    async with house(replace(own(), triggers=(*ALL, announcing))) as at:
+        PLAN["refuse"] = True
+        browser = at.browser()
+        page = await browser.login_page()
+        refused = await browser.submit(page, step="identifier", username="ada")
+        if refused.status_code == 303:
+            refused = await browser.open(refused)
+        assert refused.status_code == 403
+        assert "Not on Sundays." in refused.text
+        assert CREATE == []
+        PLAN.clear()
+        ANNOUNCED.clear()
+        PLAN["define"] = lambda session: (
+            {"issueTokens": True}
+            if len(session) == 2
+            else {"challengeName": ("PASSWORD_VERIFIER", "CUSTOM_CHALLENGE")[len(session)]}
+        )
+        browser = at.browser()
+        page = await asked(browser)
+        page = await browser.open(await browser.submit(page, step="password", password=PASSWORD))
+        assert "code" in answered(await give(browser, page, "2"))
+        assert [event["userName"] for event in ANNOUNCED] == ["Ada"]
 
 
 async def test_from_the_name_by_a_question_to_the_tokens() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from authserver.model.pools import SignUpPolicy, Trigger, TriggerPoint
 from tests.journeys.house import ADA, ISSUER, PASSWORD, POOL, answered, claims, each, hidden, house, pool
-from tests.journeys.people import link_of
+from tests.journeys.people import link_of, mfa_pool, options_of
+from tests.journeys.test_passkeys import created
+from tests.journeys.test_second_factors import after_password, enrolled
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +84,59 @@ async def test_a_veto_around_a_sign_in_is_a_sentence_and_no_session(point: Trigg
         assert "code" in answered(await house_.browser().sign_in())
         assert SEEN[-1]["userName"] == "Ada"
         assert SEEN[-1]["request"]["userAttributes"]["email"] == "ada@example.com"
+
+
+async def test_a_code_that_comes_first_is_announced_too() -> None:
+    """And is not used up by a refusal."""
+    mails = mfa_pool("off", (), first_factors=("email_code",))
+    async with house(replace(mails, triggers=(at("pre_authentication", "refuse"),))) as house_:
+        browser = house_.browser()
+        page = await browser.login_page()
+        page = await browser.open(await browser.submit(page, step="identifier", username="ada"))
+        code = await house_.last_code("ada@example.com")
+        refused = await browser.submit(page, step="code", code=code)
+        assert refused.status_code == 403
+        assert "Not on Sundays." in refused.text
+        await house_.change_pool(triggers=(at("pre_authentication", "note"),))
+        assert "code" in answered(await browser.submit(page, step="code", code=code))
+        assert [event["userName"] for event in SEEN] == ["Ada", "Ada"]
+
+
+@each("username", ("ada", "nobody"))
+async def test_a_code_for_a_name_that_nobody_has_asks_alike(username: str) -> None:
+    mails = mfa_pool("off", (), first_factors=("email_code",))
+    async with house(replace(mails, triggers=(at("pre_authentication", "note"),))) as house_:
+        browser = house_.browser()
+        page = await browser.login_page()
+        page = await browser.open(await browser.submit(page, step="identifier", username=username))
+        assert (await browser.submit(page, step="code", code="000000")).status_code == 422
+        assert SEEN[-1]["request"].get("userNotFound", False) is (username == "nobody")
+
+
+async def test_a_passkey_that_comes_first_is_announced_too() -> None:
+    async with house(mfa_pool("off", (), first_factors=("passkey", "password"))) as house_:
+        key = await created(house_)
+        await house_.change_pool(triggers=(at("pre_authentication", "refuse"),))
+        browser = house_.browser()
+        page = await browser.login_page()
+        refused = await browser.submit(page, step="passkey", credential=key.get(options_of(page)))
+        assert refused.status_code == 403
+        assert "Not on Sundays." in refused.text
+        assert browser.cookie("session") is None
+        await house_.change_pool(triggers=(at("pre_authentication", "note"),))
+        page = await browser.http.get(str(page.url))
+        assert "code" in answered(await browser.submit(page, step="passkey", credential=key.get(options_of(page))))
+        assert [event["userName"] for event in SEEN] == ["Ada", "Ada"]
+
+
+async def test_a_second_factor_is_not_announced_again() -> None:
+    async with house(replace(mfa_pool(), triggers=(at("pre_authentication", "note"),))) as house_:
+        app = await enrolled(house_, "totp")
+        SEEN.clear()
+        browser = house_.browser()
+        page = await after_password(browser)
+        assert "code" in answered(await browser.submit(page, step="code", code=app.code))
+        assert len(SEEN) == 1
 
 
 async def test_a_trigger_out_of_order_lets_nobody_in_and_burns_nothing() -> None:
