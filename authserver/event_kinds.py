@@ -83,6 +83,12 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "user.signed_up": EventKind(_("Signed up"), activity=True, details={"state": "of the new account"}),
         "user.confirmed": EventKind(_("The account was confirmed"), activity=True),
         "user.migrated": EventKind(_("The account was taken over from another system"), activity=True, by="system"),
+        "user.not_migrated": EventKind(
+            _("An account that another system has cannot be had here"),
+            "failure",
+            by="system",
+            details={"username": "whose"} | _REASON,
+        ),
         "sign_up.address_taken": EventKind(
             _("Somebody tried to sign up with your address"), "failure", activity=True, by="anonymous"
         ),

@@ -157,7 +157,9 @@ def wire(
         http=opened.http, sealer=opened.sealer, clock=clock, random=random, calls=opened.trigger_calls, emit=emit
     )
     directory, credentials = stores.directory, stores.credentials
-    hooks = Hooks(triggers, Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user, emit))
+    hooks = Hooks(
+        triggers, Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user, emit), emit
+    )
     postman = _postman(opened, transports, triggers, feed, emit)
     outbox = Outbox(stores.journal, opened.sealer, clock, random, postman.wake)
     links = Links(base_url)

@@ -3,6 +3,7 @@
 from authserver.accounts.directory import NewUser, Users
 from authserver.accounts.sign_up import Decision
 from authserver.errors import Conflict, Invalid
+from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.model.users import User
@@ -24,9 +25,10 @@ CLIENT_CREDENTIALS = "ClientCredentials"
 class Hooks:
     """Asks triggers. Each method does nothing where the pool has none; may raise Vetoed or TriggerFailed."""
 
-    def __init__(self, triggers: Triggers, users: Users) -> None:
+    def __init__(self, triggers: Triggers, users: Users, emit: Emit) -> None:
         self._triggers = triggers
         self._users = users
+        self._emit = emit
 
     async def pre_sign_up(self, pool: Pool, user: User, client_id: str | None) -> Decision:
         """Before somebody's account is made."""
@@ -85,7 +87,7 @@ class Hooks:
         return await self._take_over(pool, migrated) if migrated is not None else None
 
     async def _take_over(self, pool: Pool, migrated: MigratedUser) -> User | None:
-        """The user, created here. A name or attribute that this pool cannot have is a fault of the other system's."""
+        """The user, created here; None where the name or an attribute is none that this pool can have."""
         new = NewUser(
             username=migrated.username,
             password=migrated.password,
@@ -97,7 +99,9 @@ class Hooks:
         )
         try:
             return await self._users.take_over(pool, new, migrated.state)
-        except (Invalid, Conflict):
+        except (Invalid, Conflict) as refusal:
+            details = {"username": migrated.username, "reason": refusal.sentence}
+            self._emit(Event("user.not_migrated", pool.id, details=details))
             return None
 
     async def before_tokens(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from authserver.model.pools import SignUpPolicy, Trigger, TriggerPoint
+from authserver.model.pools import AttributeDefinition, SignUpPolicy, Trigger, TriggerPoint
 from tests.journeys.house import ADA, ISSUER, PASSWORD, POOL, answered, claims, each, hidden, house, pool
 from tests.journeys.people import link_of, mfa_pool, options_of
 from tests.journeys.test_passkeys import created
@@ -197,6 +197,18 @@ async def test_somebody_unknown_moves_in_from_the_old_system() -> None:
         assert carol is not None
         assert (carol.email, carol.email_verified, carol.state) == ("carol@example.com", True, "confirmed")
         await house_.change_pool(triggers=())
+        assert "code" in answered(await house_.browser().sign_in("carol", "password-of-the-old-system"))
+
+
+async def test_who_cannot_be_had_here_is_told_to_the_operator() -> None:
+    """To the person it is a wrong password."""
+    born = AttributeDefinition("birthdate", required=True)
+    async with house(replace(pool(), attributes=(born,), triggers=(at("user_migration", "other_system"),))) as house_:
+        assert (await house_.browser().sign_in("carol", "password-of-the-old-system")).status_code == 422
+        (told,) = [e for e in house_.events if e.kind == "user.not_migrated"]
+        assert told.details["username"] == "carol"
+        assert "birthdate" in told.details["reason"]
+        await house_.change_pool(attributes=())
         assert "code" in answered(await house_.browser().sign_in("carol", "password-of-the-old-system"))
 
 
