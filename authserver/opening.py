@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,6 +27,9 @@ from authserver.tokens.issuer import Issuers
 from authserver.tokens.keyring import LONGEST_TOKEN, KeyRing
 from authserver.tokens.revocation import Revocations
 from authserver.triggers.calls import Calls
+
+if TYPE_CHECKING:
+    from authserver.adapters.sql.standing import Standing
 
 log = structlog.get_logger("app")
 
@@ -85,6 +89,15 @@ async def migrate(settings: Settings) -> None:
 
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     await migrate_sql(database_url(settings))
+
+
+async def standing(settings: Settings) -> "Standing":
+    """How the database stands to this version, without making or changing it. Raises Invalid, StoreUnavailable."""
+    if settings.database_url is None and not settings.data_dir.exists():
+        return "missing"
+    from authserver.adapters.sql.standing import standing as standing_of
+
+    return await standing_of(database_url(settings))
 
 
 @asynccontextmanager

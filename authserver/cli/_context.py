@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from authserver.accounts.links import Links
     from authserver.accounts.notices import Notices
     from authserver.accounts.provision import Tools
+    from authserver.adapters.sql.standing import Standing
     from authserver.crypto.passwords import Passwords
     from authserver.crypto.sealing import Sealer
     from authserver.events import Emit
@@ -93,21 +94,23 @@ def _operator() -> str:
         return str(os.getuid())
 
 
-def _is_new(settings: "Settings") -> bool:
-    return settings.database_url is None and not (settings.data_dir / "poolgate.sqlite").exists()
+async def _standing(settings: "Settings") -> "Standing":
+    from authserver.opening import standing
+
+    return await standing(settings)
 
 
 @dataclass(slots=True)
 class Run:
     """One run of the command line: what it reaches the world through. `debug` shows tracebacks.
 
-    `is_new` tells whether nothing was ever stored where the settings say, without making it. `operator` is the name that
-    the audit trail has for whoever runs it.
+    `standing` tells how far the database is from this version, without making or changing it. `operator` is the name
+    that the audit trail has for whoever runs it.
     """
 
     open_stores: OpenStores = _open_stores
     migrate: Callable[["Settings"], Coroutine[Any, Any, None]] = _migrate
-    is_new: Callable[["Settings"], bool] = _is_new
+    standing: Callable[["Settings"], Coroutine[Any, Any, "Standing"]] = _standing
     clock: Clock = system_clock
     random: Random = field(default_factory=SystemRandom)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

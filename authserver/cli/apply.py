@@ -1,7 +1,7 @@
 """`poolgate apply`: pools created and updated from files, or the difference shown."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from authserver.store import Stores
 
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "remove": ("-", "red")}
-_DURATIONS = ("_ttl", "refresh_idle", "refresh_grace", "session.idle", "session.absolute")
 
 
 def apply(
@@ -82,7 +81,7 @@ def apply(
                 await _one(made, house.tools())
         return plans
 
-    if dry_run and run.is_new(settings):
+    if dry_run and asyncio.run(run.standing(settings)) == "missing":
         plans = asyncio.run(show(memory_stores(run.clock)))  # opening the real ones would make them
     else:
         plans = with_stores(ctx, config, data_dir, work)
@@ -163,23 +162,13 @@ async def _one(made: "Plan", tools: "Tools | None") -> None:
 
 
 def _show(write: Callable[..., None], change: "Change") -> None:
+    from authserver.cli._difference import field_lines
+
     mark, colour = _MARKS[change.action]
     label = {"resource_server": "resource server", "keys": "signing keys"}.get(change.kind, change.kind)
     write(f"  {mark} {label} {change.name}", style=colour)
-    for field in change.fields:
-        before = "" if change.action == "create" else f"{_shown(field.name, field.before)} -> "
-        write(f"      {field.name}  {before}{_shown(field.name, field.after)}")
-
-
-def _shown(name: str, value: object) -> str:
-    from authserver.cli._output import cell
-    from authserver.tomlfile import format_duration
-
-    if isinstance(value, int) and not isinstance(value, bool) and name.endswith(_DURATIONS):
-        return format_duration(value)
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        return ", ".join(str(item.get("name", item)) if isinstance(item, Mapping) else str(item) for item in value)
-    return cell(value) or "(none)"
+    for line in field_lines(change):
+        write(f"      {line}")
 
 
 def _as_json(made: "Plan") -> dict[str, object]:

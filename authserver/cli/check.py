@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authserver.cli._context import Config, DataDir, House, Json, Run, load, with_stores
+from authserver.cli._context import Config, DataDir, Json, Run, load
 
 if TYPE_CHECKING:
     from authserver.cli._advice import Advice
     from authserver.poolfile import PoolFile
-
-_PROBE_LIFE = 5
 
 
 def check(
@@ -24,11 +22,17 @@ def check(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings."""
+    """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings.
+
+    Nothing is made or migrated: it tells what starting would.
+    """
+    import asyncio
+
     from authserver.accounts.seeding import seed_faults
     from authserver.cli._advice import Advice, pool_advice, reaching_advice, settings_advice
     from authserver.cli._branding import hard_to_read, refuse_bad_branding
     from authserver.cli._transports import carrier_faults
+    from authserver.cli._trying import try_stores
     from authserver.errors import Refusal
     from authserver.poolfile import load_pool_files
     from authserver.settings import serve_refusals
@@ -62,8 +66,7 @@ def check(
         errors += [fault.sentence for fault in error.faults]
     if settings is not None:
         try:
-            with_stores(ctx, config, data_dir, _probe)
-            passed.append("stores: reading and writing")
+            passed += asyncio.run(try_stores(run, settings))
         except Refusal as refusal:
             errors.append(
                 f"the stores do not work: {refusal.sentence}" + (f" ({refusal.detail})" * bool(refusal.detail))
@@ -77,24 +80,6 @@ def check(
     _report(passed, warnings, errors, as_json=as_json)
     if errors:
         raise typer.Exit(1)
-
-
-async def _probe(house: House) -> None:
-    """Read and write in every store; leave nothing behind. Raises StoreUnavailable, or Unsealable for another key."""
-    from authserver.crypto.secrets import digest
-    from authserver.errors import StoreUnavailable
-    from authserver.model.keys import SIGNING_ALGORITHMS
-
-    stores, probe = house.stores, digest(house.random.token())
-    await stores.grants.purge(int(house.clock()))  # a write that is due anyway
-    await stores.one_time.put("-", "check", probe, b"1", _PROBE_LIFE)
-    if await stores.one_time.spend("-", "check", probe) is None:
-        raise StoreUnavailable(detail="what was just written could not be read back")
-    for pool in await stores.registry.pools():
-        kinds = {key.alg for key in await stores.registry.keys(pool.id) if key.state == "current"}
-        for alg in SIGNING_ALGORITHMS:
-            if alg in kinds:
-                await house.opened.key_ring.signer(pool.id, alg)
 
 
 def _report(passed: list[str], warnings: "list[Advice]", errors: list[str], *, as_json: bool) -> None:

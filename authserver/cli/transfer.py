@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from authserver.accounts.transfer import Format, Report, UserFile
     from authserver.model.pools import Pool
 
-_ENTRY_WORDS = {"created": "created", "unchanged": "there already", "different": "left alone", "refused": "refused"}
+_OUTCOMES = {"created": "created", "unchanged": "there already", "different": "left alone", "refused": "refused"}
+_WOULD_BE = frozenset({"created", "different", "refused"})
+"""What a dry run only foretells."""
 
 
 def import_users(
@@ -178,7 +180,12 @@ def _show(report: "Report", file: Path, *, dry_run: bool, as_json: bool) -> None
     if not report.begun:
         lines = [f"{file}: {rows}, {_count(report.fault_count, 'fault')}; nothing was imported"]
     else:
-        told = ", ".join(f"{counts[name]:,} {words}" for name, words in _ENTRY_WORDS.items() if counts[name])
+        foretold = _WOULD_BE if dry_run else ()
+        told = ", ".join(
+            f"{counts[name]:,} {'would be ' * (name in foretold)}{words}"
+            for name, words in _OUTCOMES.items()
+            if counts[name]
+        )
         lines = [f"{file}: {rows}: {told or 'no users'}{'; nothing was changed' if dry_run else ''}"]
         lines += [f"note: {sentence} ({count:,})" for sentence, count in report.notes.most_common()]
     say(value, "\n".join(lines), as_json=as_json)

@@ -54,7 +54,7 @@ def update(
     if not changes and not remove and all(value is None for value in given):
         raise Invalid("Say what is to change: NAME=VALUE, --remove NAME, or one of the options.")
 
-    async def work(house: House, chosen: "Pool", found: "User") -> "User":
+    async def work(house: House, chosen: "Pool", found: "User") -> tuple["User", bool]:
         from authserver.accounts.amending import Amending, Amendment
 
         amendment = Amendment(
@@ -67,10 +67,14 @@ def update(
             tuple(remove or ()),
         )
         amending = Amending(house.stores.directory, house.notices(), house.clock, house.emit)
-        return await amending.amend(chosen, found, amendment)
+        amended = await amending.amend(chosen, found, amendment)
+        return amended, amended != found
 
-    user = with_user(ctx, config, data_dir, pool, name, work)
-    say(row_of(user) | {"attributes": dict(user.attributes)}, f"{user.username} is changed", as_json=as_json)
+    user, differs = with_user(ctx, config, data_dir, pool, name, work)
+    sentence = (
+        f"{user.username} is changed" if differs else f"{user.username} is like that already: nothing was changed"
+    )
+    say(row_of(user) | {"attributes": dict(user.attributes), "changed": differs}, sentence, as_json=as_json)
 
 
 def set_password(

@@ -10,6 +10,7 @@ from authserver.cli._users import Name, row_of, with_user
 
 if TYPE_CHECKING:
     from authserver.accounts.invitations import Invitations, Invited, Way
+    from authserver.model.credentials import Medium
     from authserver.model.pools import Pool
     from authserver.model.users import User
 
@@ -38,9 +39,10 @@ def invite(
     as_json: Json = False,
 ) -> None:
     """Send a temporary password to a user who has none, or only a temporary one."""
+    medium = medium_of(by)
 
     async def work(house: House, chosen: "Pool", found: "User") -> "Invited":
-        way = await way_of(house, chosen, by, client)
+        way = await way_of(house, chosen, medium, client)
         return await invitations(house).invite(chosen, found, way, resend=resend)
 
     tell(with_user(ctx, config, data_dir, pool, name, work), as_json=as_json)
@@ -63,19 +65,25 @@ def invitations(house: House) -> "Invitations":
     )
 
 
-async def way_of(house: House, pool: "Pool", by: str | None, client_id: str | None) -> "Way":
+def medium_of(by: str | None) -> "Medium | None":
+    """What `--by` asks for. Raises typer.BadParameter."""
+    media: tuple[Medium, ...] = ("email", "sms")
+    medium = next((each for each in media if each == by), None)
+    if medium is None and by is not None:
+        raise typer.BadParameter("must be email or sms", param_hint="--by")
+    return medium
+
+
+async def way_of(house: House, pool: "Pool", medium: "Medium | None", client_id: str | None) -> "Way":
     """The way that the options ask for; warns where nothing carries messages. Raises NotFound, Invalid."""
     from authserver.accounts.invitations import Way
     from authserver.errors import Invalid, NotFound
 
-    if by not in {None, "email", "sms"}:
-        raise Invalid("`--by` is email or sms.", field="by")
     client = await house.stores.registry.client(pool.id, client_id) if client_id is not None else None
     if client_id is not None and client is None:
         raise NotFound(f"There is no client {client_id!r} in the pool {pool.id}.")
     if client is not None and client.client_uri is None:
         raise Invalid(f"The client {client_id} has no client_uri that the invitation could lead to.", field="client")
-    medium = "sms" if by == "sms" else "email" if by == "email" else None
     carried = {
         "email": house.settings.mail_url is not None or pool.trigger("custom_email_sender") is not None,
         "sms": house.settings.sms_url is not None or pool.trigger("custom_sms_sender") is not None,
@@ -84,7 +92,7 @@ async def way_of(house: House, pool: "Pool", by: str | None, client_id: str | No
     if not any(carried[kind] for kind in wanted):
         keys = " and ".join({"email": "`mail.url`", "sms": "`sms.url`"}[kind] for kind in wanted)
         warn(f"these settings have no {keys}: the message goes out only if the running server has one")
-    return Way("sms" if by == "sms" else "email" if by == "email" else None, client)
+    return Way(medium, client)
 
 
 def tell(invited: "Invited", *, as_json: bool) -> None:

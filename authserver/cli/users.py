@@ -93,6 +93,7 @@ def create(
         raise typer.BadParameter("say one of --invite, --no-password, or how the password comes")
     if (by is not None or client is not None) and not invite:
         raise typer.BadParameter("--by and --client are for an invitation: add --invite")
+    medium = user_invite.medium_of(by)
     run: Run = ctx.obj
     password = (
         None if no_password or invite else new_password(run, from_stdin=password_stdin, generate=generate_password)
@@ -113,7 +114,7 @@ def create(
         )
         options = _OPTIONS | {name: f"--attribute {name}" for name in new.attributes}
         if invite:
-            way = await user_invite.way_of(house, chosen, by, client)
+            way = await user_invite.way_of(house, chosen, medium, client)
             async with asking(house, chosen) as ask:
                 with named_by_option(options):
                     return await user_invite.invitations(house).create(chosen, new, way, ask=ask)

@@ -177,6 +177,7 @@ class WebEndpoints:
         now = self.clock()
         tokens = login.tokens
         return {
+            "account_url": f"{self.provider.issuer}/account",
             "identity": login.identity,
             "scope": login.scope,
             "access_token": view_token(tokens.access_token, now),

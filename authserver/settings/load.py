@@ -247,7 +247,7 @@ def _validated(
         for detail in error.errors(include_url=False, include_input=False):
             key = ".".join(part for part in detail["loc"] if isinstance(part, str))
             key = next((k for k in values if key == k or key.startswith(f"{k}.")), key)
-            faults.append(_fault(key, given[key], sentence_of(detail)))
+            faults.append(_fault(key, given[key], sentence_of(detail, nested)))
     except ValueError as error:
         faults.append(_fault("master_key", given["master_key"], str(error)))
     else:

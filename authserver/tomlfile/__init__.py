@@ -6,6 +6,7 @@ Knows nothing of what the files mean; `settings` and `poolfile` do.
 from authserver.tomlfile.document import Document, read_document
 from authserver.tomlfile.faults import BadConfig, Fault, nearest
 from authserver.tomlfile.values import Secret, format_duration, parse_duration
+from authserver.tomlfile.writing import toml
 
 __all__ = [
     "BadConfig",
@@ -16,4 +17,5 @@ __all__ = [
     "nearest",
     "parse_duration",
     "read_document",
+    "toml",
 ]

@@ -137,9 +137,7 @@ def _in_words(
     if error["type"] == "extra_forbidden":
         known = tuple(_fields(model, error["loc"][:-1]))
         return unknown_key(document, where, known, homes.get(str(error["loc"][-1])))
-    if error["type"] == "literal_error":
-        return document.fault(where, sentence_of(error) + _which(_at(data, error["loc"]), error["ctx"]["expected"]))
-    return document.fault(where, sentence_of(error))
+    return document.fault(where, sentence_of(error, data))
 
 
 def _at(data: Any, loc: tuple[int | str, ...]) -> object:
@@ -156,15 +154,16 @@ def _which(value: object, expected: str) -> str:
     return f"; `{value}` is none of them" + (f", did you mean `{near}`?" if near is not None else "")
 
 
-def sentence_of(error: "ErrorDetails") -> str:
-    """What pydantic found, in our words, without its subject: "must be a whole number"."""
+def sentence_of(error: "ErrorDetails", data: object) -> str:
+    """What pydantic found in the data, in our words, without its subject: "must be a whole number"."""
     kind = error["type"]
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind == "literal_error":
-        return f"must be {error['ctx']['expected']}"
+        expected = error["ctx"]["expected"]
+        return f"must be {expected}{_which(_at(data, error['loc']), expected)}"
     return _SENTENCES.get(kind) or error["msg"].replace("Input should be", "must be")
 
 

@@ -29,9 +29,10 @@ class BadConfig(Invalid):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
-    found = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    """The known name that `name` was probably meant to be, in whatever case either is written."""
+    folded = {each.lower(): each for each in sorted(known)}
+    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
 
 
 def unknown(what: str, name: str, place: str, known: Sequence[str], elsewhere: str | None = None) -> str:

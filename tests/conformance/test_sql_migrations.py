@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from authserver.adapters.sql import migrate, open_sql
+from authserver.adapters.sql import migrate, open_sql, standing
 from authserver.adapters.sql.migration import HEAD, upgrade
 from authserver.adapters.sql.tables import METADATA
 from authserver.errors import Invalid, StoreUnavailable
@@ -302,6 +302,34 @@ async def test_a_database_with_somebody_elses_tables_is_refused(empty_url: str) 
     assert _schema(empty_url) == before
 
 
+async def test_how_far_a_database_is_can_be_seen_without_changing_it(empty_url: str) -> None:
+    assert await standing(empty_url) == "missing"
+    assert empty_url.startswith("postgresql") or not Path(_file(empty_url)).exists()
+    await migrate(empty_url)
+    before = _schema(empty_url)
+    assert await standing(empty_url) == "ready"
+    for version, found in (("0001", "behind"), ("9999", "ready")):
+        await _with_connection(empty_url, lambda c, v=version: c.execute(sa.text(_SET_VERSION), {"version": v}))
+        assert await standing(empty_url) == found
+        assert _schema(empty_url) == before
+    if empty_url.startswith("sqlite"):
+        assert [path.name for path in Path(_file(empty_url)).parent.iterdir()] == [Path(_file(empty_url)).name]
+
+
+_SET_VERSION = "UPDATE alembic_version SET version_num = :version"
+
+
+async def test_what_could_not_be_migrated_is_seen_too(empty_url: str, tmp_path: Path) -> None:
+    await _with_connection(empty_url, lambda connection: connection.execute(sa.text("CREATE TABLE users (id INT)")))
+    with pytest.raises(Invalid, match="users"):
+        await standing(empty_url)
+    (tmp_path / "text.db").write_text("no database " * 1000)
+    with pytest.raises(StoreUnavailable):
+        await standing(f"sqlite:///{tmp_path / 'text.db'}")
+    with pytest.raises(StoreUnavailable, match="cannot be created"):
+        await standing(f"sqlite:///{tmp_path / 'none' / 'x.db'}")
+
+
 async def test_a_migration_waits_its_turn_no_longer_than_told(empty_url: str) -> None:
     if empty_url.startswith("sqlite"):
         holder = sqlite3.connect(_file(empty_url), isolation_level=None)
@@ -353,7 +381,7 @@ async def test_every_spelling_of_a_url_opens_the_same_database(empty_url: str) -
 def test_sqlite_starts_without_loading_alembic_or_postgresql(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys\n"
-        "from authserver.adapters.sql import migrate, open_sql\n"
+        "from authserver.adapters.sql import migrate, open_sql, standing\n"
         "async def main(url):\n"
         "    for expected in ('created', 'current'):\n"
         "        assert await migrate(url) == expected\n"

@@ -41,6 +41,12 @@ async def test_a_visitor_sees_one_button_and_is_logged_in_by_it(browser: Browser
         assert value in page.text
 
 
+async def test_who_is_logged_in_finds_the_way_to_the_account_page(world: World, browser: Browser) -> None:
+    link = f'href="{world.op.issuer}/account">Your account</a>'
+    assert link not in (await browser.open("/")).text
+    assert link in (await browser.log_in()).text
+
+
 @pytest.mark.parametrize(
     ("missing", "called"),
     [

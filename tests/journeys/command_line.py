@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from authserver.adapters.sql import Standing
 from authserver.cli import main
 from authserver.cli._context import Run
 from tests.unit.installation import Installation
@@ -64,6 +65,9 @@ class Terminal:
         async def migrate(_: object) -> None:
             pass
 
+        async def standing(_: object) -> Standing:
+            return "ready"
+
         stream = Screen if screen else io.StringIO
         out, err = stream(), stream()
         with self.monkeypatch.context() as patch:
@@ -74,7 +78,7 @@ class Terminal:
             patch.delenv("NO_COLOR", raising=False)
             run = Run(
                 open_stores=open_stores,
-                is_new=lambda _settings: False,
+                standing=standing,
                 migrate=migrate,
                 clock=self.place.clock,
                 random=self.place.random,

@@ -1,10 +1,20 @@
 """`poolgate apply`: the difference shown, carried out, and carried out again."""
 
 import asyncio
+import json
+import tomllib
+from collections.abc import Iterator
+from typing import get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
+from authserver.cli._difference import _DURATIONS
 from authserver.crypto.secrets import digest
+from authserver.poolfile.client_model import ClientModel
+from authserver.poolfile.fields import Seconds
+from authserver.poolfile.pool_model import PoolModel
+from authserver.tomlfile.document import inner_models
 from tests.journeys.command_line import DEMO, Terminal
 
 SECRET = "q8YtC2vXn4kLw0Zs7uBd"
@@ -25,7 +35,7 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(bare: Terminal) -> N
     assert shown.err == ""
     assert "+ pool t_Pool1" in shown.out
     assert "+ client web" in shown.out
-    assert "redirect_uris  https://app.example/cb" in shown.out
+    assert 'redirect_uris  ["https://app.example/cb"]' in shown.out
     assert "+ user ada" in shown.out
     assert shown.out.endswith("t_Pool1: 5 changes to make; nothing was changed\n")
     assert version(bare) == 0
@@ -55,9 +65,63 @@ def test_a_change_is_shown_with_its_before_and_after(shell: Terminal) -> None:
     assert shown.out.splitlines() == [
         "demo_Pool1 (pool.toml)",
         "  ~ pool demo_Pool1",
-        "      tokens.access_ttl  15m -> 5m",
+        '      tokens.access_ttl  "15m" -> "5m"',
         "demo_Pool1: 1 change to make; nothing was changed",
     ]
+
+
+def shown_values(out: str) -> dict[str, str]:
+    return dict(line.strip().split("  ", 1) for line in out.splitlines() if line.startswith("      "))
+
+
+def test_values_are_shown_as_a_pool_file_has_them(bare: Terminal) -> None:
+    bare.environ = {name: SECRET + name for name in ("SHOP_SECRET", "REPORT_SECRET", "HOOK_SECRET")}
+    shown = shown_values(bare("apply", str(DEMO.parent / "example.toml"), "--dry-run").out)
+    assert (shown["min"], shown["max"], shown["self_editable"]) == ("2", "40", "false")
+    assert shown["sign_up.terms_changed"] == "2026-01-31T00:00:00Z"
+    assert shown["default_max_age"] == '"12h"'
+    assert shown["scope"] == '"https://orders.example.com/read"'
+    assert shown["triggers"].startswith(
+        '[{ point = "pre_sign_up", url = "https://hooks.example.com/pre-sign-up", secret'
+    )
+    assert shown["triggers"].endswith('{ point = "pre_token_generation", callable = "acme.auth:claims" }]')
+    for name, value in shown.items():
+        if value != "(secret)":
+            tomllib.loads(f"{json.dumps(name)} = {value}")
+
+
+def test_what_is_told_of_a_table_is_what_differs(bare: Terminal) -> None:
+    bare.place.key_ring.ensure = bare.place.quick_keys  # type: ignore[assignment,method-assign] - real keys take a third of a second
+    api = '[[resource_servers]]\nidentifier = "https://a.example"\nscopes = [{ name = "read", description = "One" }]\n'
+    hook = '[[pool.triggers]]\npoint = "pre_sign_up"\ncallable = "acme.auth:check"\n'
+    bare("apply", bare.write("pool.toml", POOL + hook + api))
+    hook += 'timeout = "1s"\n'
+    shown = shown_values(
+        bare("apply", bare.write("pool.toml", POOL + hook + api.replace("One", "Two")), "--dry-run").out
+    )
+    hook_before = '[{ point = "pre_sign_up", callable = "acme.auth:check" }]'
+    hook_after = '[{ point = "pre_sign_up", callable = "acme.auth:check", timeout = "1s" }]'
+    assert shown == {
+        "triggers": f"{hook_before} -> {hook_after}",
+        "scopes": '[{ name = "read", description = "One" }] -> [{ name = "read", description = "Two" }]',
+    }
+
+
+def test_every_duration_of_a_pool_file_is_shown_as_one() -> None:
+    def durations(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            if any(isinstance(note, Seconds) for note in (*field.metadata, *_inner_notes(field.annotation))):
+                yield f"{prefix}{name}"
+            for inner in inner_models(field.annotation):
+                if get_origin(field.annotation) is not list:
+                    yield from durations(inner, f"{prefix}{name}.")
+
+    assert {*durations(PoolModel), *durations(ClientModel)} == _DURATIONS
+
+
+def _inner_notes(annotation: object) -> list[object]:
+    """Of `Annotated[int, Seconds()] | None` what stands in the brackets."""
+    return [note for inner in get_args(annotation) for note in getattr(inner, "__metadata__", ())]
 
 
 def test_on_a_terminal_the_difference_has_colours(bare: Terminal) -> None:
@@ -229,7 +293,7 @@ def test_a_dry_run_counts_what_would_change(staffed: Terminal) -> None:
         "note: 1 value cannot be converted and will be deleted",
     ]
     assert "~ attribute custom:place" in shown.out
-    assert "name  custom:desk -> custom:place" in shown.out
+    assert 'name  "custom:desk" -> "custom:place"' in shown.out
     assert values_of(staffed, "ada") == {"custom:floor": "3", "custom:desk": "a1", "custom:team": "blue"}
 
 

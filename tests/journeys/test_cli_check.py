@@ -188,6 +188,7 @@ def test_files_that_others_can_read_are_warned_of(bare: Terminal) -> None:
     data = bare.folder / "var"
     data.mkdir(mode=0o700)
     (data / "master.key").touch(mode=0o600)
+    (data / "master.key").write_text(HEX)
     assert codes(bare) == []
     (data / "master.key").chmod(0o640)
     data.chmod(0o755)

@@ -1,10 +1,13 @@
 """The command line itself: exit codes, sentences instead of tracebacks, help, and the real process (DESIGN 1)."""
 
+import asyncio
+import contextlib
 import json
 import os
 import re
 import resource
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from authserver.adapters.sql import migrate
 from authserver.cli import build_app
 from authserver.cli.demo_pool import demo_pool_file
 from authserver.poolfile.schema import pool_schema_text
@@ -125,6 +129,65 @@ def test_what_one_process_wrote_the_next_one_finds_in_the_real_stores(tmp_path: 
     assert json.loads(checked.stdout)["errors"] == []
     assert [w["code"] for w in json.loads(checked.stdout)["warnings"]] == ["http_base_url"]
     assert not (tmp_path / "var").exists()
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_checking_makes_nothing_that_is_not_there_yet(tmp_path: Path) -> None:
+    checked = poolgate("check", folder=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert f"ok       database: will be created at {tmp_path}/var/poolgate.sqlite\n" in checked.stdout
+    assert "ok       stores but for the database: reading and writing\n" in checked.stdout
+    assert listing(tmp_path) == []
+
+    database = tmp_path / "var/poolgate.sqlite"
+    database.parent.mkdir(mode=0o700)
+    database.touch(mode=0o600)
+    checked = poolgate("check", folder=tmp_path)
+    assert "ok       database: empty; its tables will be created at start\n" in checked.stdout
+    assert listing(tmp_path) == ["var", "var/poolgate.sqlite"]
+    assert database.read_bytes() == b""
+
+    asyncio.run(migrate(f"sqlite:///{database}"))
+    before = listing(tmp_path)
+    assert "ok       stores: reading and writing\n" in poolgate("check", folder=tmp_path).stdout
+    assert listing(tmp_path) == before, "neither a master key nor an embedded store"
+
+
+def test_checking_migrates_nothing(tmp_path: Path) -> None:
+    database = tmp_path / "var/poolgate.sqlite"
+    database.parent.mkdir(mode=0o700)
+    asyncio.run(migrate(f"sqlite:///{database}"))
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    checked = poolgate("check", folder=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "ok       database: of an earlier version; will be migrated at start\n" in checked.stdout
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            'data_dir = "file"',
+            "The data folder {folder}/file (--data-dir, or `data_dir` of the settings) cannot be used",
+        ),
+        ('data_dir = "file/below"', "cannot be used: {folder}/file is no folder"),
+        ('database_url = "sqlite:///none/x.db"', "The database {folder}/none/x.db cannot be created"),
+    ],
+)
+def test_checking_tells_where_nothing_could_be_made(tmp_path: Path, settings: str, says: str) -> None:
+    (tmp_path / "file").touch(mode=0o600)
+    (tmp_path / "poolgate.toml").write_text(settings)
+    refused = poolgate("check", folder=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error    the stores do not work: ")
+    assert says.format(folder=tmp_path) in refused.stderr
+    assert listing(tmp_path) == ["file", "poolgate.toml"]
 
 
 def test_an_unexpected_error_shows_an_id_and_its_traceback_only_when_asked(bare: Terminal) -> None:

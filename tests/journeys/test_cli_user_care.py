@@ -113,7 +113,18 @@ def test_nothing_to_change_is_told(shell: Terminal) -> None:
         1,
         "poolgate: Say what is to change: NAME=VALUE, --remove NAME, or one of the options.\n",
     )
-    assert shell("user", "update", "ada", "--username", "ada").code == 0
+    before = user_of(shell, "ada")
+    for same in (
+        ["--username", "ada"],
+        ["--remove", "custom:shoe_size"],
+        ["--remove", "phone_number"],
+        ["name=Ada Lovelace"],
+    ):
+        done = shell("user", "update", "ada", *same)
+        assert (done.code, done.out) == (0, "ada is like that already: nothing was changed\n")
+    assert shell("user", "update", "ada", "--remove", "picture", "--json").value["changed"] is False
+    assert shell("user", "update", "bob", "--remove", "gender", "--json").value["changed"] is True
+    assert user_of(shell, "ada") == before
     assert "user.changed" not in kinds(shell, "ada")
 
 
@@ -263,7 +274,6 @@ def test_who_cannot_be_reached_is_not_created(shell: Terminal) -> None:
         assert refused.code == 1
         assert refused.err.endswith(f"poolgate: The invitation cannot be sent: carol has {lacks}.\n")
         assert shell("user", "show", "carol").code == 1
-    assert shell("user", "create", "carol", "--invite", "--by", "pigeon").err == "poolgate: `--by` is email or sms.\n"
     assert messages(shell) == []
 
 
@@ -306,6 +316,13 @@ def test_options_that_contradict_each_other_are_wrong_usage(shell: Terminal) -> 
         ["--by", "sms", "--no-password"],
     ):
         assert shell("user", "create", "carol", *options).code == 2
+
+
+def test_a_medium_that_there_is_not_is_wrong_usage(shell: Terminal) -> None:
+    for command in (["invite", "nobody"], ["create", "carol", "--invite"]):
+        refused = shell("user", *command, "--by", "pigeon")
+        assert refused.code == 2
+        assert refused.err.endswith("Error: Invalid value for --by: must be email or sms\n")
 
 
 def test_a_temporary_password_may_be_handed_over_in_person(shell: Terminal) -> None:

@@ -492,6 +492,8 @@ def test_a_word_that_is_none_of_those_that_may_be_is_named_with_the_nearest(read
     )
     (sentence,) = refusal(read, POOL + WEB + 'mfa = "zzz"\n')
     assert sentence.endswith("'off', 'optional' or 'required'; `zzz` is none of them")
+    (sentence,) = refusal(read, POOL + '[pool.tokens]\naccess_alg = "es256"\n')
+    assert sentence.endswith("'ES256' or 'RS256'; `es256` is none of them, did you mean `ES256`?")
     (sentence,) = refusal(read, POOL + WEB + "mfa = true\n")
     assert sentence.endswith("'off', 'optional' or 'required'")
 

@@ -176,6 +176,18 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(load: Load) -> Non
     assert load(environ={"POOLGATE_LOG__LEVEL": "info", "POOL": "x", "HOME": "/"}).log_level == "info"
 
 
+def test_a_word_that_is_none_of_the_choices_is_named_with_the_nearest(load: Load) -> None:
+    choices = "must be 'debug', 'info', 'warning' or 'error'; "
+    for word, nearest in (("warn", "warning"), ("INFO", "info")):
+        sentence = f"{choices}`{word}` is none of them, did you mean `{nearest}`?"
+        assert refusal(load, f'[log]\nlevel = "{word}"\n') == [f"`log.level` in poolgate.toml line 2 {sentence}"]
+        assert refusal(load, environ={"POOLGATE_LOG__LEVEL": word}) == [
+            f"`log.level` (environment variable POOLGATE_LOG__LEVEL) {sentence}"
+        ]
+    (sentence,) = refusal(load, '[log]\nlevel = "zzz"\nformat = "json"\n')
+    assert sentence.endswith(f"{choices}`zzz` is none of them")
+
+
 def test_variables_of_a_kubernetes_service_of_our_name_are_passed_over(load: Load) -> None:
     links = {
         "POOLGATE_SERVICE_HOST": "10.0.0.1",

@@ -9,9 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authserver.tomlfile import BadConfig, format_duration, nearest, parse_duration, read_document
+from authserver.tomlfile import BadConfig, format_duration, nearest, parse_duration, read_document, toml
 from authserver.tomlfile.lines import key_lines
 from authserver.tomlfile.values import LONGEST_DURATION, read_secret
+
+# ---------------------------------------------------------------------------------------------------- values
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+WRITABLE = st.recursive(
+    st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, width=32) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(WRITABLE)
+def test_a_value_that_is_written_is_read_again(value: object) -> None:
+    text = toml(value)
+    assert "\n" not in text
+    assert tomllib.loads(f"value = {text}")["value"] == value
+
+
+def test_whole_numbers_have_no_point_and_nothing_is_left_out() -> None:
+    assert toml({"a b": 2.0, "c": None, "d": [1.5, True]}) == '{ "a b" = 2, d = [1.5, true] }'
+    assert (toml({}), toml([])) == ("{}", "[]")
+    with pytest.raises(TypeError, match="NoneType"):
+        toml([None])
+
 
 # ---------------------------------------------------------------------------------------------------- lines
 

@@ -290,6 +290,11 @@ def test_elements_are_told_by_their_lines() -> None:
         ("[" * 100_000, 1),
         ("{1: 2}", 1),
         ("nonsense", 1),
+        ("[\n", 1),
+        ("[1\n\n", 1),
+        ("[1,\n2,\n\n", 2),
+        ('[{"a":\n[1,\n', 2),
+        ('[{"a"\n:\n  x}]', 3),
     ],
 )
 def test_what_is_no_json_is_a_fault_where_it_ends_being_it(document: str, line: int) -> None:

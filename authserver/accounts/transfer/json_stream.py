@@ -40,6 +40,7 @@ class Document:
         self._buffer = ""
         self._at = 0
         self._line = 1
+        self._full = 1  # the last line so far that holds anything: what is missing at the end is missing there
         self._over = False
 
     def elements(self, *path: str) -> Iterator[tuple[int, Any]]:
@@ -64,7 +65,7 @@ class Document:
             return
         while True:
             if self._peek() != '"':
-                raise Broken(self._line, "is not JSON: there should be a key")
+                raise Broken(self._full, "is not JSON: there should be a key")
             key = self.value()
             self._expect(":")
             self._peek()
@@ -103,11 +104,12 @@ class Document:
                 value, end = DECODER.raw_decode(self._buffer, self._at)
                 if end < len(self._buffer) or self._over:  # a number at the edge may go on behind it
                     self._line += self._buffer.count("\n", self._at, end)
-                    self._at = end
+                    self._full, self._at = self._line, end
                     return value
             except json.JSONDecodeError as error:
                 if self._over or len(self._buffer) - self._at > LONGEST:
-                    where = self._line + self._buffer.count("\n", self._at, error.pos)
+                    end = min(error.pos, len(self._buffer.rstrip(_SPACE)))
+                    where = self._full + self._buffer.count("\n", self._at, end)
                     raise Broken(where, "is not JSON, or an entry of it is too large") from None
             except (ValueError, RecursionError):
                 raise Broken(self._line, "holds JSON that is nested too deeply, or a number that is none") from None
@@ -126,6 +128,7 @@ class Document:
             while self._at < len(self._buffer):
                 character = self._buffer[self._at]
                 if character not in _SPACE:
+                    self._full = self._line
                     return character
                 self._line += character == "\n"
                 self._at += 1
@@ -136,7 +139,7 @@ class Document:
     def _next(self, allowed: str) -> str:
         found = self._peek()
         if not found or found not in allowed:
-            raise Broken(self._line, f"is not JSON: there should be {' or '.join(allowed)}")
+            raise Broken(self._full, f"is not JSON: there should be {' or '.join(allowed)}")
         self._at += 1
         return found
 

@@ -6,6 +6,7 @@ of `authserver.store`; it knows no HTTP, no policy, and not what a token is. `de
 """
 
 from authserver.adapters.sql.migration import migrate
+from authserver.adapters.sql.standing import Standing, standing
 from authserver.adapters.sql.stores import SqlStores, open_sql
 
-__all__ = ["SqlStores", "migrate", "open_sql"]
+__all__ = ["SqlStores", "Standing", "migrate", "open_sql", "standing"]

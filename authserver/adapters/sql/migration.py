@@ -6,7 +6,9 @@ half a second to import, is only loaded to go from one version to another. Tests
 
 import asyncio
 import sqlite3
-from typing import Any, Literal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
@@ -14,6 +16,9 @@ from authserver.adapters.sql.refusals import DATABASE_ERRORS, refuse
 from authserver.adapters.sql.tables import METADATA, registry_version
 from authserver.adapters.sql.url import postgres_dsn, sqlite_path
 from authserver.errors import Invalid
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 HEAD = "0002"
 """The newest revision in `migrations/versions`."""
@@ -57,7 +62,7 @@ def _migrate_sqlite(path: str, wait: float) -> Outcome:
     engine = sa.create_engine("sqlite://", creator=lambda: connect(path, wait), poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
-            found = _found(connection)
+            found = found_version(connection)
             if found is not None and found >= HEAD:
                 return _outcome(found)
             # DDL is part of the transaction: a process that dies here leaves the file as it was.
@@ -72,6 +77,21 @@ def _migrate_sqlite(path: str, wait: float) -> Outcome:
 
 
 async def _migrate_postgres(dsn: str, wait: float) -> Outcome:
+    async with postgres_engine(dsn, wait) as engine, engine.connect() as holder:
+        found = await holder.run_sync(found_version)
+        if found is not None and found >= HEAD:
+            return _outcome(found)
+        # The lock lives in a transaction of its own, so that a migration may use several. It ends with the session.
+        await holder.rollback()
+        await holder.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait * 1000)}"))
+        await holder.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        async with engine.begin() as connection:
+            return await connection.run_sync(_bring_to_head)
+
+
+@asynccontextmanager
+async def postgres_engine(dsn: str, wait: float) -> "AsyncIterator[AsyncEngine]":
+    """An engine for one visit, which nothing is left of. What the database refuses is raised as a Refusal."""
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -80,23 +100,14 @@ async def _migrate_postgres(dsn: str, wait: float) -> Outcome:
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=sa.NullPool)
     try:
-        async with engine.connect() as holder:
-            found = await holder.run_sync(_found)
-            if found is not None and found >= HEAD:
-                return _outcome(found)
-            # The lock lives in a transaction of its own, so that a migration may use several. It ends with the session.
-            await holder.rollback()
-            await holder.execute(sa.text(f"SET LOCAL lock_timeout = {int(wait * 1000)}"))
-            await holder.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-            async with engine.begin() as connection:
-                return await connection.run_sync(_bring_to_head)
+        yield engine
     except (*DATABASE_ERRORS, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         refuse(error)
     finally:
         await engine.dispose()
 
 
-def _found(connection: sa.Connection) -> str | None:
+def found_version(connection: sa.Connection) -> str | None:
     """The schema's version; None if it has none."""
     if not sa.inspect(connection).has_table(_VERSION.name):
         return None
@@ -110,7 +121,7 @@ def _outcome(found: str) -> Outcome:
 
 def _bring_to_head(connection: sa.Connection) -> Outcome:
     """Under the lock: look again, since another process may have been faster, and do what is left to do."""
-    found = _found(connection)
+    found = found_version(connection)
     if found is None:
         _create(connection)
         return "created"
@@ -121,16 +132,21 @@ def _bring_to_head(connection: sa.Connection) -> Outcome:
 
 
 def _create(connection: sa.Connection) -> None:
+    refuse_foreign(connection)
+    METADATA.create_all(connection, checkfirst=False)
+    connection.execute(sa.insert(registry_version), {"id": 1, "version": 0})
+    connection.execute(_CREATE_VERSION)
+    connection.execute(sa.insert(_VERSION), {"version_num": HEAD})
+
+
+def refuse_foreign(connection: sa.Connection) -> None:
+    """Raises Invalid if a database without a version holds tables under our names."""
     foreign = sorted(set(sa.inspect(connection).get_table_names()) & set(METADATA.tables))
     if foreign:
         raise Invalid(
             f"The database already holds a table {foreign[0]} that is not poolgate's; give it a database of its own.",
             field="database_url",
         )
-    METADATA.create_all(connection, checkfirst=False)
-    connection.execute(sa.insert(registry_version), {"id": 1, "version": 0})
-    connection.execute(_CREATE_VERSION)
-    connection.execute(sa.insert(_VERSION), {"version_num": HEAD})
 
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
