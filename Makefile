@@ -20,8 +20,12 @@ COVERAGE ?= on
 # Where every branch must be covered.
 FULLY_COVERED ?= resource_servers authserver/signin authserver/tokens authserver/oauth/grants
 
-# The tests that cover them. The others run unwatched, in a third of the time: watching shows in every call.
-WATCHED = tests/conformance tests/demo tests/journeys tests/resource_servers tests/unit
+# The tests that cover them, which is enough: watched, a test takes three times as long.
+WATCHED_JOURNEYS = account code cognito_profile consent custom_challenges cli_user_care duties forged_tokens guessing \
+	operations passkeys passwordless races recovery recovery_links refresh risk scopes_and_resources second_factors \
+	sign_in sign_in_attacks sign_up temporary_password trigger_journeys
+WATCHED = tests/resource_servers tests/unit/test_factor_*.py tests/unit/test_oauth_errors.py tests/unit/test_signin_*.py \
+	tests/unit/test_tokens_*.py $(WATCHED_JOURNEYS:%=tests/journeys/test_%.py)
 
 export PYTHON
 
