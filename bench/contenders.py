@@ -214,6 +214,8 @@ def password(gun: Gun, role: str, target: Target) -> tuple[Contender, int]:
 
     def sign_in(caller: Caller, number: int) -> str:
         begun = caller.ask(path, headers={"Cookie": _COOKIE})
+        if begun.header("location") is None:
+            raise Broken(f"{target.name} starts no sign-in: {begun.status} {begun.body[:200]!r}")
         address = urlsplit(begun.header("location") or "")
         page = caller.ask(f"{address.path}?{address.query}", headers={"Cookie": _COOKIE})
         csrf = re.search(rb'name="csrf" value="([^"]+)"', page.body)

@@ -1,6 +1,7 @@
 """The pool's keys rotate while somebody is logged in: nobody notices, and old tokens stay good."""
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.client_app import header_of
@@ -9,6 +10,7 @@ from tests.browser.person import Person
 from tests.dev_server import POOL
 
 
+@pytest.mark.nightly
 def test_a_rotation_is_not_noticed_by_those_who_are_logged_in(person: Person, command: Command):
     tab = person.tab
     person.log_in("ada")

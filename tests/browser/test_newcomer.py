@@ -7,7 +7,10 @@ from tests.browser.conftest import Arrive
 from tests.dev_server import PASSWORD
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    "scripts",
+    [pytest.param(True, id="with scripts"), pytest.param(False, id="without scripts", marks=pytest.mark.nightly)],
+)
 def test_log_in_call_the_api_refresh_and_log_out(arrive: Arrive, scripts: bool):
     person = arrive(java_script_enabled=scripts)
     tab = person.tab

@@ -22,7 +22,10 @@ def fill_in(member: Member, password: str = PASSWORD, **fields: str) -> None:
     member.press()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    "scripts",
+    [pytest.param(True, id="with scripts", marks=pytest.mark.nightly), pytest.param(False, id="without scripts")],
+)
 def test_from_sign_up_to_the_first_token(come: Come, regatta: ClientApp, scripts: bool):
     member = come("nora" if scripts else "noah", scripts=scripts)
     tab = member.tab

@@ -8,7 +8,7 @@ from tests.browser.person import Person
 from tests.dev_server import PASSWORD
 
 
-@pytest.mark.parametrize("first", ["demo app", "single-page app"])
+@pytest.mark.parametrize("first", [pytest.param("demo app", marks=pytest.mark.nightly), "single-page app"])
 def test_two_sign_ins_in_two_tabs_finish_in_any_order(person: Person, first: str):
     """Of two people, even, at one browser: each tab ends with the person who typed the password there."""
     web, spa = person.tab, person.new_tab()
@@ -96,7 +96,7 @@ def test_a_reload_of_any_step_shows_it_again(person: Person):
     person.is_logged_in_as("ada")
 
 
-@pytest.mark.parametrize("milliseconds", [0, 25])
+@pytest.mark.parametrize("milliseconds", [pytest.param(0, marks=pytest.mark.nightly), 25])
 def test_a_button_pressed_twice_logs_in_once(person: Person, milliseconds: int):
     tab = person.start()
     tab.fill("#username", "ada")

@@ -29,6 +29,7 @@ ENDED_WITHIN = 10.0
 """Seconds from the signal to the end of the process."""
 REFUSED_WITHIN = 2.0
 """Seconds after which nobody may be left waiting at a door that will not open again."""
+WORKERS = pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.nightly), 2])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def watched_readiness(at: Installation) -> Iterator[list[tuple[int, str]]]:
 
 
 @pytest.mark.serial
-@pytest.mark.parametrize("workers", [1, 2])
+@WORKERS
 def test_what_is_under_way_at_the_signal_is_finished(tmp_path: Path, crowd: str, workers: int) -> None:
     with installation(tmp_path, workers=workers, pools={POOL: crowd}) as at:
         posts = password_posts(at)
@@ -103,7 +104,7 @@ def test_what_is_under_way_at_the_signal_is_finished(tmp_path: Path, crowd: str,
 
 
 @pytest.mark.serial
-@pytest.mark.parametrize("workers", [1, 2])
+@WORKERS
 def test_requests_that_keep_coming_are_answered_or_not_taken(tmp_path: Path, workers: int) -> None:
     """Nobody's request vanishes between two answers: a connection is served, or refused, or was idle."""
     with installation(tmp_path, workers=workers) as at:
@@ -292,6 +293,7 @@ def metrics(at: Installation, name: str, **labels: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in kept)
 
 
+@pytest.mark.nightly
 @pytest.mark.serial
 def test_the_metrics_page_adds_up_the_workers_and_survives_one(tmp_path: Path) -> None:
     asked = 60
@@ -328,6 +330,7 @@ def test_the_metrics_page_adds_up_the_workers_and_survives_one(tmp_path: Path) -
         assert at.stop() == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.serial
 def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     """Without it nobody restarts them, and the store is gone: whoever supervises starts all anew, on the same port."""

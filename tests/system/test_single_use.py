@@ -11,7 +11,7 @@ pytestmark = pytest.mark.serial
 
 RACERS = 200
 ROUNDS = pytest.mark.parametrize(
-    "rounds", [pytest.param(10, id="10 rounds"), pytest.param(200, id="200 rounds", marks=pytest.mark.nightly)]
+    "rounds", [pytest.param(4, id="4 rounds"), pytest.param(200, id="200 rounds", marks=pytest.mark.nightly)]
 )
 KNOWN_WITHIN = 1.0
 """Seconds until every worker knows of a revocation."""
