@@ -43,6 +43,7 @@ def gettext_noop(message: str) -> str:
 _ = gettext_noop
 
 _REASON = {"reason": "why, for operators"}
+_PROVIDER = {"provider": "the identity provider's name"}
 _SIGNALS = {"signals": "what was unusual"}
 _TRIES = {"tries": "how many there were"}
 _SCOPE = {"scope": "the scopes"}
@@ -80,7 +81,7 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
             details=_TRIES,
         ),
         # sign-up
-        "user.signed_up": EventKind(_("Signed up"), activity=True, details={"state": "of the new account"}),
+        "user.signed_up": EventKind(_("Signed up"), activity=True, details={"state": "of the new account"} | _PROVIDER),
         "user.confirmed": EventKind(_("The account was confirmed"), activity=True),
         "user.migrated": EventKind(_("The account was taken over from another system"), activity=True, by="system"),
         "user.not_migrated": EventKind(
@@ -139,7 +140,7 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "device.forgotten": EventKind(
             _("A device was forgotten"), activity=True, details={"all": "whether it was all of them"}
         ),
-        "session.ended": EventKind(_("Signed out"), activity=True),
+        "session.ended": EventKind(_("Signed out"), activity=True, details=_PROVIDER),
         "session.client_ended": EventKind(_("An app was signed out"), activity=True),
         # the account
         "email.verified": EventKind(_("The email address was verified"), activity=True),
@@ -147,7 +148,9 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "email.changed": EventKind(_("The email address was changed"), activity=True),
         "phone.changed": EventKind(_("The phone number was changed"), activity=True),
         "user.profile_changed": EventKind(
-            _("The profile was changed"), activity=True, details={"attributes": "which: names, never values"}
+            _("The profile was changed"),
+            activity=True,
+            details={"attributes": "which: names, never values"} | _PROVIDER,
         ),
         "terms.accepted": EventKind(_("The terms were agreed to"), activity=True),
         "terms.declined": EventKind(_("The terms were not agreed to"), "failure", activity=True),
@@ -157,6 +160,38 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         ),
         "user.deletion_cancelled": EventKind(_("The account is kept after all"), activity=True),
         "user.deleted": EventKind(_("The account was deleted"), details=_REASON),
+        # other providers
+        "identity.linked": EventKind(_("A login of another provider was linked"), activity=True, details=_PROVIDER),
+        "identity.unlinked": EventKind(_("A login of another provider was unlinked"), activity=True, details=_PROVIDER),
+        "identity.not_linked": EventKind(
+            _("A login of another provider leads to no account"),
+            "failure",
+            by="anonymous",
+            details=_PROVIDER | _REASON,
+        ),
+        "identity.attributes_skipped": EventKind(
+            _("Attributes of another provider were not taken"),
+            "failure",
+            by="system",
+            details=_PROVIDER | {"skipped": "which, and why"},
+        ),
+        "provider.failed": EventKind(
+            _("A sign-in at another provider failed"),
+            "failure",
+            by="anonymous",
+            details=_PROVIDER | {"error": "its kind"} | _REASON,
+        ),
+        "provider.cancelled": EventKind(
+            _("A sign-in at another provider was cancelled"),
+            "info",
+            by="anonymous",
+            details=_PROVIDER | {"error": "its kind"} | _REASON,
+        ),
+        "provider.created": EventKind(_("An identity provider was added"), by="operator", details=_PROVIDER),
+        "provider.changed": EventKind(
+            _("An identity provider was changed"), by="operator", details=_PROVIDER | _CHANGES
+        ),
+        "provider.deleted": EventKind(_("An identity provider was removed"), by="operator", details=_PROVIDER),
         # consents
         "consent.given": EventKind(_("An app was given access"), activity=True, details=_SCOPE),
         "consent.denied": EventKind(_("An app was denied access"), "failure", activity=True),

@@ -66,7 +66,7 @@ class Gate:
     """The outermost ASGI application.
 
     Args:
-        endpoints: by the path below the pool, without its leading slash.
+        endpoints: by the path below the pool, without its leading slash; `*` stands for a last part of any name.
         fallback: Starlette, for everything else.
     """
 
@@ -101,7 +101,7 @@ class Gate:
         caller.set(Caller(scope, ident))
         path: str = scope["path"]
         pool, _, below = path[1:].partition("/")
-        endpoint = self._endpoints.get(below)
+        endpoint = self._endpoints.get(below) or self._endpoints.get(f"{below.rpartition('/')[0]}/*")
         if path not in _FOR_PROBES and not self._is_ours(scope):
             log.info("another host", path=path)
             await self._send(Answer(400, JSON, _OTHER_HOST), ident, send)

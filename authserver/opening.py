@@ -145,6 +145,7 @@ async def open_stores(
                 registry=sql.registry,
                 directory=sql.directory,
                 credentials=sql.credentials,
+                identities=sql.identities,
                 journal=sql.journal,
                 grants=sql.grants,
                 sessions=redis.sessions,

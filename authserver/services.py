@@ -5,29 +5,36 @@ from dataclasses import dataclass
 
 from authserver.accounts.closing import Closing
 from authserver.accounts.confirmation import Confirmations
+from authserver.accounts.external import ExternalAccounts
 from authserver.accounts.hooks import Hooks
+from authserver.accounts.linked_logins import LinkedLogins
 from authserver.accounts.mail_codes import MailCodes
 from authserver.accounts.notices import Notices
 from authserver.accounts.objections import Objections
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.profile import Profile
 from authserver.accounts.sign_up import SignUp
+from authserver.broker.service import Broker
+from authserver.broker.trials import Trials
 from authserver.crypto.passwords import Passwords
 from authserver.effects import Clock, Random
 from authserver.errors import Refusal
 from authserver.events import Emit
 from authserver.model.pools import Pool
+from authserver.signin.arriving import Arriving
 from authserver.signin.challenge_state import ChallengeStates
 from authserver.signin.duties import Duties
 from authserver.signin.enrolling import Enrolling
 from authserver.signin.factors.backup_codes import BackupCodes
 from authserver.signin.factors.enrolled import Enrolled
+from authserver.signin.identities import Carried
 from authserver.signin.moving import Moving
 from authserver.signin.proving import Proving
 from authserver.signin.recovering import Recovering
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.setting_up import SettingUp
+from authserver.signin.upstream import UpstreamSessions
 from authserver.signin.watch import Watch
 from authserver.store import Stores
 from authserver.store.cached import CachedRegistry
@@ -53,6 +60,13 @@ class Services:
     sign_ins: SignIns
     moving: Moving
     proving: Proving
+    broker: Broker
+    trials: Trials
+    external: ExternalAccounts
+    arriving: Arriving
+    carried: Carried
+    upstream: UpstreamSessions
+    linked_logins: LinkedLogins
     challenge_states: ChallengeStates
     setting_up: SettingUp
     duties: Duties

@@ -8,6 +8,7 @@ import structlog
 from authserver.accounts.closing import Closing
 from authserver.accounts.unconfirmed import Unconfirmed
 from authserver.audit.retention import prune
+from authserver.broker.service import Broker
 from authserver.effects import Clock
 from authserver.errors import Refusal
 from authserver.protection.warm import warm
@@ -24,7 +25,7 @@ log = structlog.get_logger("tidying")
 
 class Tidying:
     """Deletes the accounts whose days of grace are over, those that nobody confirmed, and audit entries that are too
-    old.
+    old; and lets the broker see to what identity providers publish.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Tidying:
         unconfirmed: Unconfirmed,
         registry: Registry,
         journal: Journal,
+        broker: Broker,
         keep_days: int,
         clock: Clock,
         every: float = EVERY,
@@ -41,6 +43,7 @@ class Tidying:
         self._unconfirmed = unconfirmed
         self._registry = registry
         self._journal = journal
+        self._broker = broker
         self._keep_days = keep_days
         self._clock = clock
         self._every = every
@@ -61,6 +64,7 @@ class Tidying:
         while True:
             await asyncio.sleep(self._every)
             try:
+                await self._broker.tend()
                 await self._closing.carry_out()
                 for pool in await self._registry.pools():
                     await self._unconfirmed.purge(pool)

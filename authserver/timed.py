@@ -43,6 +43,7 @@ def timed_stores(stores: Stores, metrics: Metrics) -> Stores:
         registry=timed(stores.registry, "registry", metrics),
         directory=timed(stores.directory, "directory", metrics),
         credentials=timed(stores.credentials, "credentials", metrics),
+        identities=timed(stores.identities, "identities", metrics),
         journal=timed(stores.journal, "journal", metrics),
         grants=timed(stores.grants, "grants", metrics),
         sessions=timed(stores.sessions, "sessions", metrics),

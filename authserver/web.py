@@ -184,8 +184,8 @@ class Request:
             raise TooLarge
         return parse_params(raw)
 
-    async def form(self) -> Params:
-        """The body's parameters. Raises TooLarge, Gone, ProtocolRefusal if it is not a form."""
+    async def form(self, most: int = MOST_BODY) -> Params:
+        """The body's parameters, of at most so many bytes. Raises TooLarge, Gone, ProtocolRefusal if it is not a form."""
         content_type = self.header(b"content-type")
         if (
             content_type is None
@@ -194,30 +194,30 @@ class Request:
             raise ProtocolRefusal("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
         if self.header(b"content-encoding") is not None:
             raise ProtocolRefusal("invalid_request", "Send the parameters without a content encoding.")
-        return parse_params(await self.body())
+        return parse_params(await self.body(most))
 
-    async def body(self) -> bytes:
-        """The whole body. Raises TooLarge as soon as it is seen to be, Gone."""
+    async def body(self, most: int = MOST_BODY) -> bytes:
+        """The whole body, of at most so many bytes. Raises TooLarge as soon as it is seen to be, Gone."""
         length = self.header(b"content-length")
         # Whoever reads numbers of any length from strangers spends time on them, and Python refuses the longest.
-        if length is not None and length.isdecimal() and (len(length) > _LONGEST_LENGTH or int(length) > MOST_BODY):
+        if length is not None and length.isdecimal() and (len(length) > _LONGEST_LENGTH or int(length) > most):
             raise TooLarge
-        body, more = self._take(await self.receive(), b"")
+        body, more = self._take(await self.receive(), b"", most)
         if more:  # few bodies come in pieces, and a clock for each would cost the others
             try:
                 async with asyncio.timeout(BODY_WITHIN):
                     while more:
-                        body, more = self._take(await self.receive(), body)
+                        body, more = self._take(await self.receive(), body, most)
             except TimeoutError:
                 raise Gone from None
         return body
 
     @staticmethod
-    def _take(message: Message, body: bytes) -> tuple[bytes, bool]:
+    def _take(message: Message, body: bytes, most: int) -> tuple[bytes, bool]:
         if message["type"] == "http.disconnect":
             raise Gone
         body += message.get("body", b"")
-        if len(body) > MOST_BODY:
+        if len(body) > most:
             raise TooLarge
         return body, bool(message.get("more_body"))
 

@@ -10,8 +10,10 @@ import structlog
 from authserver.accounts.closing import Closing
 from authserver.accounts.confirmation import Confirmations
 from authserver.accounts.directory import Users
+from authserver.accounts.external import ExternalAccounts
 from authserver.accounts.hooks import Hooks
 from authserver.accounts.invited import InvitedAddresses
+from authserver.accounts.linked_logins import LinkedLogins
 from authserver.accounts.links import Links
 from authserver.accounts.mail_codes import MailCodes
 from authserver.accounts.notices import Notices
@@ -25,6 +27,11 @@ from authserver.adapters.audit_feed import AuditCourier
 from authserver.adapters.trigger_messages import TriggerMessages
 from authserver.audit import Trail
 from authserver.audit.feed import Feed, FeedTarget, TargetOf
+from authserver.broker.departures import Departures
+from authserver.broker.health import Health
+from authserver.broker.host import Ground
+from authserver.broker.service import Broker
+from authserver.broker.trials import Trials
 from authserver.crypto.secrets import derive
 from authserver.events import Emit, emitter
 from authserver.heart import Heart
@@ -42,6 +49,7 @@ from authserver.protection.breached import BreachedPasswords
 from authserver.protection.places import Places
 from authserver.protection.strength import Meter
 from authserver.services import Services
+from authserver.signin.arriving import Arriving
 from authserver.signin.challenge_state import ChallengeStates
 from authserver.signin.challenges import Challenges
 from authserver.signin.duties import Duties
@@ -52,6 +60,8 @@ from authserver.signin.factors.guessing import Guessing
 from authserver.signin.factors.passkey import Passkeys
 from authserver.signin.factors.relying_party import RelyingParty
 from authserver.signin.factors.totp import Totp
+from authserver.signin.identities import Carried
+from authserver.signin.joining import Joining
 from authserver.signin.keeping import Keeping
 from authserver.signin.moving import Moving
 from authserver.signin.passwords import PasswordFactor
@@ -61,6 +71,7 @@ from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.setting_up import SettingUp
 from authserver.signin.situations import Situations
+from authserver.signin.upstream import UpstreamSessions
 from authserver.signin.watch import Watch
 from authserver.tidying import Tidying
 from authserver.triggers import Triggers
@@ -102,6 +113,7 @@ class Wired:
             Unconfirmed(opened.stores.directory, opened.clock, self.services.emit),
             opened.registry,
             opened.stores.journal,
+            self.services.broker,
             opened.settings.audit_keep_days,
             opened.clock,
         )
@@ -118,6 +130,7 @@ class Wired:
                     if isinstance(transport, Closable):
                         await transport.close()
                 await self.triggers.close()
+                self.services.broker.close()
                 await heart.stop()
 
 
@@ -245,6 +258,40 @@ def wire(
         emit=emit,
         pre_authentication=hooks.pre_authentication,
     )
+    departures = Departures(stores.one_time, opened.sealer)
+    ground = Ground(
+        http=opened.http,
+        random=random,
+        clock=clock,
+        sealer=opened.sealer,
+        key_ring=opened.key_ring,
+        identities=stores.identities,
+        one_time=stores.one_time,
+        threads=Broker.threads(),
+    )
+    broker = Broker(opened.registry, ground, departures, Health(), emit)
+    external = ExternalAccounts(
+        directory=directory,
+        identities=stores.identities,
+        clock=clock,
+        random=random,
+        emit=emit,
+        pre_sign_up=hooks.pre_sign_up_external,
+        post_confirmation=hooks.post_confirmation,
+        inbound=hooks.inbound,
+        tell=notices.identity_linked,
+    )
+    carried = Carried(opened.sealer)
+    joining = Joining(registry=opened.registry, directory=directory, accounts=external, carried=carried, emit=emit)
+    upstream = UpstreamSessions(
+        broker=broker,
+        identities=stores.identities,
+        one_time=stores.one_time,
+        sessions=sessions,
+        carried=carried,
+        clock=clock,
+        emit=emit,
+    )
     moving = Moving(
         directory=directory,
         situations=situations,
@@ -256,7 +303,22 @@ def wire(
         confirmations=confirmations,
         challenges=challenges,
         links=links,
+        joining=joining,
+        upstream=upstream,
+        identities=stores.identities,
         random=random,
+    )
+    arriving = Arriving(
+        broker=broker,
+        accounts=external,
+        identities=stores.identities,
+        moving=moving,
+        situations=situations,
+        keeping=keeping,
+        carried=carried,
+        clock=clock,
+        emit=emit,
+        pre_authentication=hooks.pre_authentication,
     )
     proving = Proving(
         directory=directory,
@@ -300,6 +362,19 @@ def wire(
         ),
         moving=moving,
         proving=proving,
+        broker=broker,
+        trials=Trials(broker, stores.one_time, opened.sealer, random),
+        external=external,
+        arriving=arriving,
+        carried=carried,
+        upstream=upstream,
+        linked_logins=LinkedLogins(
+            registry=opened.registry,
+            directory=directory,
+            credentials=credentials,
+            identities=stores.identities,
+            emit=emit,
+        ),
         challenge_states=challenge_states,
         setting_up=SettingUp(moving=moving, situations=situations, keeping=keeping, enrolling=enrolling, random=random),
         duties=Duties(
@@ -340,7 +415,7 @@ def wire(
         confirmations=confirmations,
         codes=codes,
         notices=notices,
-        objections=Objections(directory, credentials, notices, clock, emit, opened.revoke_user),
+        objections=Objections(directory, credentials, stores.identities, notices, clock, emit, opened.revoke_user),
         password_changes=changes,
         closing=closing,
         hooks=hooks,

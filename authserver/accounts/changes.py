@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeVar
 
 from authserver.model.clients import Client
 from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceServer, Trigger
+from federation.model import IdentityProvider
 
-Kind = Literal["pool", "attribute", "group", "resource_server", "keys", "client", "user"]
+Kind = Literal["pool", "attribute", "group", "resource_server", "keys", "client", "identity_provider", "user"]
 Action = Literal["create", "update", "remove"]
 
 _NOBODY_RENAMED: Mapping[str, str] = MappingProxyType({})
@@ -21,6 +22,7 @@ Named = TypeVar("Named", AttributeDefinition, Group, ResourceServer)
 _APART: Mapping[type, frozenset[str]] = {
     Pool: frozenset({"id", "attributes", "groups", "resource_servers"}),
     Client: frozenset({"client_id", "pool", "secret_digests", "machine_grant", "created_at"}),
+    IdentityProvider: frozenset({"name", "sealed_secrets", "secret_digests"}),
 }
 """Fields that are names, have changes of their own, or are never shown."""
 
@@ -102,6 +104,21 @@ def client_change(before: Client | None, after: Client) -> Change | None:
     if before.secret_digests != after.secret_digests:
         found = (*found, FieldChange("client_secret", SECRET_SET, SECRET_CHANGED))
     return Change("client", after.client_id, "update", found) if found else None
+
+
+def provider_change(before: IdentityProvider | None, after: IdentityProvider) -> Change | None:
+    """What differs between two states of an identity provider; None if nothing does."""
+    if before is None:
+        blank = _flat(IdentityProvider(after.name, "", managed=after.managed))
+        secrets = [FieldChange(key, None, SECRET_SET) for key in sorted(after.secret_digests)]
+        return Change("identity_provider", after.name, "create", (*content(_flat(after), blank), *secrets))
+    found = difference(_flat(before), _flat(after))
+    for key in sorted({*before.secret_digests, *after.secret_digests}):
+        old, new = before.secret_digests.get(key), after.secret_digests.get(key)
+        if old != new:
+            shown = SECRET_CHANGED if old and new else SECRET_SET
+            found = (*found, FieldChange(key, shown if old else None, shown if new else None))
+    return Change("identity_provider", after.name, "update", found) if found else None
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, object]:

@@ -1,5 +1,8 @@
 """The pool's triggers at the points of sign-up and sign-in: what they are asked, and what their answers mean here."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from authserver.accounts.directory import NewUser, Users
 from authserver.accounts.sign_up import Decision
 from authserver.errors import Conflict, Invalid
@@ -9,6 +12,7 @@ from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.triggers import Triggers
 from authserver.triggers.answers import TokenAmendment
+from authserver.triggers.federation_points import InboundFederation
 from authserver.triggers.points import (
     PostAuthentication,
     PostConfirmation,
@@ -18,8 +22,18 @@ from authserver.triggers.points import (
 )
 from authserver.triggers.token_points import GroupConfiguration, PreTokenGeneration
 from authserver.triggers.user_attributes import MigratedUser, apply_user_migration, attributes_of
+from federation.model import ExternalIdentity, IdentityProvider
 
 CLIENT_CREDENTIALS = "ClientCredentials"
+
+_CALLED = {
+    "saml": "SAML",
+    "google": "Google",
+    "facebook": "Facebook",
+    "amazon": "LoginWithAmazon",
+    "apple": "SignInWithApple",
+}
+"""What Cognito calls the types of providers; all others are OIDC to it."""
 
 
 class Hooks:
@@ -38,6 +52,30 @@ class Hooks:
         if answer is None:
             return Decision()
         return Decision(answer.auto_confirm_user, answer.auto_verify_email, answer.auto_verify_phone)
+
+    async def pre_sign_up_external(self, pool: Pool, user: User, client_id: str | None) -> User:
+        """Before an account is made for somebody who comes from another provider; the user as it shall be."""
+        request = PreSignUp("ExternalProvider", attributes_of(user))
+        answer = await self._triggers.call(pool, request, username=user.username, client_id=client_id)
+        if answer is None:
+            return user
+        return replace(
+            user,
+            email_verified=user.email_verified or (answer.auto_verify_email and user.email is not None),
+            phone_number_verified=user.phone_number_verified
+            or (answer.auto_verify_phone and user.phone_number is not None),
+        )
+
+    async def inbound(
+        self, pool: Pool, provider: IdentityProvider, identity: ExternalIdentity, client_id: str | None
+    ) -> Mapping[str, str] | None:
+        """What to take from an identity in place of what was mapped; None leaves that to the mapping."""
+        if pool.trigger("inbound_federation") is None:
+            return None
+        request = InboundFederation(provider.name, _CALLED.get(provider.type, "OIDC"), identity.sources)
+        username = f"{provider.name}_{identity.subject}"
+        answer = await self._triggers.call(pool, request, username=username, client_id=client_id)
+        return answer.attributes or None if answer is not None else None
 
     async def pre_sign_up_by_operator(self, pool: Pool, user: User) -> None:
         """Before an operator creates a user. As in Cognito the answer can only refuse."""

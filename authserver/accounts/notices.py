@@ -29,6 +29,7 @@ _EVENTS = {
     Kind.PHONE_NUMBER_CHANGED: "phone.changed",
     Kind.FACTOR_ADDED: "factor.enrolled",
     Kind.FACTOR_REMOVED: "factor.removed",
+    Kind.IDENTITY_LINKED: "identity.linked",
 }
 
 
@@ -87,6 +88,10 @@ class Notices:
     async def factor_removed(self, pool: Pool, user: User, factor: FactorKind) -> None:
         await self._tell(pool, user, Kind.FACTOR_REMOVED, factor=factor, objectionable=True)
 
+    async def identity_linked(self, pool: Pool, user: User, provider: str) -> None:
+        """A login of another provider, by the name that people know it by, signs in to the account from now on."""
+        await self._tell(pool, user, Kind.IDENTITY_LINKED, provider=provider, objectionable=True)
+
     async def deletion_planned(self, pool: Pool, user: User) -> None:
         link = self._links.page(pool, "account")
         await self._tell(pool, user, Kind.DELETION_PLANNED, link=link, ends_at=user.delete_after)
@@ -123,6 +128,7 @@ class Notices:
         objectionable: bool = False,
         link: str | None = None,
         factor: FactorKind | None = None,
+        provider: str = "",
         address: str = "",
         client_name: str = "",
         ends_at: int | None = None,
@@ -150,6 +156,7 @@ class Notices:
                 username=user.username,
                 link=link,
                 factor=factor,
+                provider=provider,
                 address=address,
                 device=where.device,
                 place=where.place,

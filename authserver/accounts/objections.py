@@ -9,7 +9,7 @@ from authserver.errors import CodeExpired, Conflict, NotFound
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.users import User
-from authserver.store import Credentials, Directory
+from authserver.store import Credentials, Directory, Identities
 
 _BEFORE = 60
 """Seconds before a notice in which what it tells of may have been done."""
@@ -22,6 +22,7 @@ class Objections:
         self,
         directory: Directory,
         credentials: Credentials,
+        identities: Identities,
         notices: Notices,
         clock: Clock,
         emit: Emit,
@@ -29,6 +30,7 @@ class Objections:
     ) -> None:
         self._directory = directory
         self._credentials = credentials
+        self._identities = identities
         self._notices = notices
         self._clock = clock
         self._emit = emit
@@ -69,7 +71,13 @@ class Objections:
         return changed
 
     async def _take_away(self, pool: Pool, user: User, since: int) -> None:
-        """Every factor set up since then, and the backup codes, which may have been made with it."""
+        """Every login that was linked and every factor that was set up since then, and the backup codes, which may have been
+        made with it. Somebody without a password keeps the logins: there is no other way in.
+        """
+        for identity in await self._identities.identities(pool.id, user.id):
+            if identity.linked_at >= since - _BEFORE and user.state != "external":
+                await self._identities.unlink(pool.id, user.id, identity.provider)
+                self._emit(Event("identity.unlinked", pool.id, user.id, details={"provider": identity.provider}))
         added = [c for c in await self._credentials.credentials(pool.id, user.id) if c.created_at >= since - _BEFORE]
         for credential in added:
             await self._credentials.delete_credential(pool.id, user.id, credential.id)

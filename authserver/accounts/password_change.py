@@ -84,7 +84,7 @@ class PasswordChanges:
     @staticmethod
     def _usable_again(now: int) -> Callable[[User], User]:
         def change(user: User) -> User:
-            state = "confirmed" if user.state in {"reset_required", "must_change"} else user.state
+            state = "confirmed" if user.state in {"reset_required", "must_change", "external"} else user.state
             return replace(user, state=state, updated_at=now)
 
         return change

@@ -13,6 +13,13 @@ from authserver.accounts.change_events import client_events, pool_events
 from authserver.accounts.changes import Change, client_change, pool_changes
 from authserver.accounts.clients import MACHINE_GRANT_BYTES
 from authserver.accounts.directory import Users
+from authserver.accounts.provider_plan import (
+    ProviderPlan,
+    provider_event,
+    provider_faults,
+    provider_plan,
+    sealed_provider,
+)
 from authserver.accounts.schema_change import NO_CHANGE, SchemaChange, schema_change
 from authserver.accounts.schema_migration import Progress, Survey, migrate, survey
 from authserver.accounts.seeding import new_user, seed_fields, taken_addresses, user_faults
@@ -29,6 +36,7 @@ from authserver.poolfile import ClientSpec, PoolFile, UserSeed
 from authserver.rules.names import STANDARD_SCOPES
 from authserver.store import Directory, Stores
 from authserver.tomlfile import BadConfig, Fault
+from federation.model import IdentityProvider
 
 _SIDE_BY_SIDE = 4
 """Users created at a time."""
@@ -49,6 +57,7 @@ class Facts:
     usernames: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
     keys_complete: bool = False
+    providers: tuple[IdentityProvider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Plan:
     keys_missing: bool = False
     put_clients: tuple[Client, ...] = ()
     delete_clients: tuple[str, ...] = ()
+    providers: ProviderPlan = field(default_factory=ProviderPlan)
     users: tuple[UserSeed, ...] = ()
     dropped_groups: tuple[str, ...] = ()
     schema: SchemaChange = NO_CHANGE
@@ -114,6 +124,7 @@ async def gather(stores: Stores, file: PoolFile) -> Facts:
         elsewhere=elsewhere,
         usernames=frozenset(usernames),
         addresses=frozenset(addresses),
+        providers=tuple(await registry.providers(pool_id)),
         keys_complete=all((alg, state) in kinds for alg in SIGNING_ALGORITHMS for state in ("current", "next")),
     )
 
@@ -147,9 +158,13 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
     gone = [c.client_id for c in facts.clients if prune and c.managed and c.client_id not in mentioned]
     changes += [Change("client", client_id, "remove") for client_id in gone]
 
+    providers = provider_plan(facts.providers, file, prune=prune)
+    changes += providers.changes
+
     users = tuple(seed for seed in file.users if fold(seed.username) not in facts.usernames)
     changes += [Change("user", seed.username, "create", seed_fields(seed)) for seed in users]
-    faults = [*_client_faults(facts, file), *user_faults(file, users, facts.addresses)]
+    faults = [*_client_faults(facts, file), *provider_faults(facts.providers, file, providers.delete)]
+    faults += [*user_faults(file, users, facts.addresses)]
     if faults:
         raise BadConfig(faults)
     return Plan(
@@ -160,6 +175,7 @@ def plan(facts: Facts, file: PoolFile, *, prune: bool = False) -> Plan:
         keys_missing=not facts.keys_complete,
         put_clients=tuple(put),
         delete_clients=tuple(gone),
+        providers=providers,
         users=users,
         dropped_groups=tuple(c.name for c in changes if c.kind == "group" and c.action == "remove"),
         schema=schema,
@@ -309,6 +325,20 @@ async def carry_out(
             await registry.delete_client(pool.id, client_id)
             client_changed(client_id)
 
+    async def change_providers() -> None:
+        # Those that go first may give up a domain that another takes over.
+        for name in plan.providers.delete:
+            await registry.delete_provider(pool.id, name)
+            provider_changed(name)
+        for position, provider in plan.providers.put:
+            await registry.put_provider(pool.id, sealed_provider(pool.id, provider, plan.file, tools.sealer), position)
+            provider_changed(provider.name)
+
+    def provider_changed(name: str) -> None:
+        change = by_kind["identity_provider", name]
+        tools.emit(provider_event(pool.id, change))
+        done(change)
+
     seeds = iter(plan.users)
 
     async def add_users() -> None:
@@ -317,7 +347,7 @@ async def carry_out(
             done(by_kind["user", seed.username])
 
     # Making RSA keys and hashing passwords keep a core each busy for as long as all the rest.
-    await _all_of(make_keys(), change_clients(), *(add_users() for _ in range(_SIDE_BY_SIDE)))
+    await _all_of(make_keys(), change_clients(), change_providers(), *(add_users() for _ in range(_SIDE_BY_SIDE)))
 
 
 async def _change_values(plan: Plan, tools: Tools, progress: Progress) -> Survey:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from authserver.cli import apply, audit, breached, check, clients, keys, triggers, users
+from authserver.cli import apply, audit, breached, check, clients, keys, providers, triggers, users
 from authserver.cli._context import Config, DataDir, Json, Run, fresh_run
 from authserver.cli._failure import explain
 
@@ -36,6 +36,7 @@ def build_app() -> typer.Typer:
     app.add_typer(keys.build_app(), name="keys")
     app.add_typer(users.build_app(), name="user")
     app.add_typer(clients.build_app(), name="client")
+    app.add_typer(providers.build_app(), name="idp")
     app.add_typer(triggers.build_app(), name="triggers")
     app.add_typer(audit.build_app(), name="audit", help="Read, follow, export and verify the audit trail.")
     app.add_typer(breached.build_app(), name="breached")

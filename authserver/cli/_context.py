@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from authserver.accounts.notices import Notices
     from authserver.accounts.provision import Tools
     from authserver.adapters.sql.standing import Standing
+    from authserver.broker.service import Broker
     from authserver.crypto.passwords import Passwords
     from authserver.crypto.sealing import Sealer
+    from authserver.effects import Http
     from authserver.events import Emit
     from authserver.messages.outbox import Outbox
     from authserver.model.pools import Pool
@@ -49,6 +51,8 @@ class Opened(Protocol):
     def sealer(self) -> "Sealer": ...
     @property
     def passwords(self) -> "Passwords": ...
+    @property
+    def http(self) -> "Http": ...
 
     async def revoke_user(self, pool: str, user_id: str) -> object:
         """End every session and grant of the user."""
@@ -176,6 +180,26 @@ class House:
         from authserver.accounts.clients import Clients
 
         return Clients(self.stores.registry, self.clock, self.random, self.emit)
+
+    def broker(self) -> "Broker":
+        """Leads to identity providers and back."""
+        from authserver.broker.departures import Departures
+        from authserver.broker.health import Health
+        from authserver.broker.host import Ground
+        from authserver.broker.service import Broker
+
+        opened, stores = self.opened, self.stores
+        ground = Ground(
+            http=opened.http,
+            random=self.random,
+            clock=self.clock,
+            sealer=opened.sealer,
+            key_ring=opened.key_ring,
+            identities=stores.identities,
+            one_time=stores.one_time,
+            threads=Broker.threads(),
+        )
+        return Broker(stores.registry, ground, Departures(stores.one_time, opened.sealer), Health(), self.emit)
 
     def tools(self) -> "Tools":
         """What carrying out a plan needs."""

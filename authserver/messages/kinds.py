@@ -30,6 +30,7 @@ class Kind(StrEnum):
     PHONE_NUMBER_CHANGED = "phone_number_changed"
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
+    IDENTITY_LINKED = "identity_linked"
     DELETION_PLANNED = "deletion_planned"
     ACCOUNT_LOCKED = "account_locked"
     RESET_REQUIRED = "reset_required"
@@ -69,6 +70,7 @@ TRAITS: Mapping[Kind, Traits] = {
     Kind.PHONE_NUMBER_CHANGED: Traits(frozenset({"address", "when"}), frozenset({"username", "address"})),
     Kind.FACTOR_ADDED: Traits(frozenset({"factor", "when"}), frozenset({"username", "factor"})),
     Kind.FACTOR_REMOVED: Traits(frozenset({"factor", "when"}), frozenset({"username", "factor"})),
+    Kind.IDENTITY_LINKED: Traits(frozenset({"provider", "when"}), frozenset({"username", "provider"})),
     Kind.DELETION_PLANNED: Traits(frozenset({"ends_at", "link"}), frozenset({"username", "date"})),
     Kind.ACCOUNT_LOCKED: Traits(frozenset({"when"}), frozenset({"username"})),
     Kind.RESET_REQUIRED: Traits(frozenset({"when", "link"}), frozenset({"username"})),
@@ -95,6 +97,7 @@ class Message:
         link: where the button leads: an absolute http(s) URL.
         password: a temporary password.
         factor: which factor was added or removed.
+        provider: the provider whose login was linked.
         address: the new address, masked (`masking.mask`).
         device: the browser, in words; empty if nobody knows.
         place: where it is, in words, if a place is known.
@@ -120,6 +123,7 @@ class Message:
     link: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     factor: FactorKind | None = None
+    provider: str = ""
     address: str = ""
     device: str = ""
     place: str = ""

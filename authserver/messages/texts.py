@@ -147,6 +147,14 @@ TEXTS: Mapping[str, str] = {
     "factor_removed.action": gettext_noop("This was not me"),
     "factor_removed.note": gettext_noop("If this was not you, change your password at once."),
     "factor_removed.sms": gettext_noop("Removed from your {pool} account: {factor}. If this was not you, act at once."),
+    "identity_linked.subject": gettext_noop("A login was linked to your {pool} account"),
+    "identity_linked.heading": gettext_noop("A login was linked"),
+    "identity_linked.intro": gettext_noop("The account {username} can now be signed in to with {provider}."),
+    "identity_linked.action": gettext_noop("This was not me"),
+    "identity_linked.note": gettext_noop("If this was not you, unlink it and change your password at once."),
+    "identity_linked.sms": gettext_noop(
+        "{provider} now signs in to your {pool} account. If this was not you, act at once."
+    ),
     "deletion_planned.subject": gettext_noop("Your {pool} account will be deleted"),
     "deletion_planned.heading": gettext_noop("Your account will be deleted"),
     "deletion_planned.intro": gettext_noop(

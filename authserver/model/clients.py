@@ -14,6 +14,9 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 MAX_URI = 2048
 
+POOL = "Pool"
+"""What stands for the pool's own accounts among the names of identity providers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -21,7 +24,8 @@ class Client:
 
     `machine_grant` names the standing grant that client_credentials tokens belong to. `managed` means that a pool file
     owns the client. `read_attributes` and `write_attributes` are the attributes it may see and set for people; None is
-    all. `mfa` stands in place of the pool's mode. `branding` lies over the pool's.
+    all. `mfa` stands in place of the pool's mode. `branding` lies over the pool's. `identity_providers` are who may sign
+    people in to it, "Pool" being the pool's own accounts; None is all of the pool's.
     """
 
     client_id: str
@@ -54,6 +58,11 @@ class Client:
     write_attributes: tuple[str, ...] | None = None
     mfa: Literal["off", "optional", "required"] | None = None
     branding: Branding | None = None
+    identity_providers: tuple[str, ...] | None = None
+
+    def signs_in_by(self, provider: str) -> bool:
+        """Whether people may come to it by this provider; `POOL` is the pool's own accounts."""
+        return self.identity_providers is None or provider in self.identity_providers
 
     @property
     def public(self) -> bool:

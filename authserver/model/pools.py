@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from federation.model import LinkingPolicy
+
 POOL_ID = re.compile(r"[\w-]+_[0-9a-zA-Z]+", re.ASCII)
 """The form that Cognito SDKs expect (at most 55 characters)."""
 
@@ -132,6 +134,7 @@ TriggerPoint = Literal[
     "custom_message",
     "custom_email_sender",
     "custom_sms_sender",
+    "inbound_federation",
 ]
 
 
@@ -180,6 +183,13 @@ class TokenPolicy:
     refresh_idle: int = 14 * 86400
     refresh_grace: int = 10
     access_alg: str = "ES256"
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What becomes of an identity of another provider whose address a user of the pool has (`federation.linking`)."""
+
+    policy: LinkingPolicy = "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +266,7 @@ class Pool:
     recovery: RecoveryPolicy = RecoveryPolicy()
     account: AccountPolicy = AccountPolicy()
     messages: MessagePolicy = MessagePolicy()
+    linking: Linking = Linking()
     triggers: tuple[Trigger, ...] = ()
     attributes: tuple[AttributeDefinition, ...] = ()
     groups: tuple[Group, ...] = ()

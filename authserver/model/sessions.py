@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-ProofMethod = Literal["password", "passkey", "totp", "email_code", "sms_code", "backup_codes", "device", "custom"]
+ProofMethod = Literal[
+    "password", "passkey", "totp", "email_code", "sms_code", "backup_codes", "device", "custom", "federated"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,9 @@ class Proof:
     password that was given had been set. `verified`: the authenticator made sure of the person too, so that a passkey
     counts as two factors (WebAuthn 6.1, UV). `device_bound`: the passkey's key cannot leave its authenticator
     (WebAuthn 6.1.3, no BE), which `amr` tells.
+
+    Of another provider's word (`federated`): `provider` is its name, `verified` whether it stands for two factors by the
+    pool's policy, and `amr` is what it said of the methods, where the pool trusts it in that.
     """
 
     method: ProofMethod
@@ -20,6 +25,8 @@ class Proof:
     stamp: int = 0
     verified: bool = False
     device_bound: bool = False
+    provider: str | None = None
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Session:
     `key` is the digest of the cookie's secret; `sid` is the public id that tokens carry. `clients` are those that got
     tokens in this session, for logout. `last_seen` moves the idle limit. `device` is the digest of the browser cookie.
     `tasks` are what the account page has begun and not finished: the state of each by its name, no secret in the clear.
+    `upstream` is the session at the provider that the person came from, sealed.
     """
 
     key: str
@@ -54,6 +62,7 @@ class Session:
     address: str = ""
     place: str = ""
     tasks: Mapping[str, str] = field(default_factory=dict)
+    upstream: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ class AuthorizationRequest:
     """A validated authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 
     `redirect_uri` is where the answer goes; `redirect_uri_sent` whether the request named it. `query` is the original
-    query string, from which the same request can be started again.
+    query string, from which the same request can be started again. `identity_provider` is who is to sign the person in,
+    if the request says so; "Pool" is the pool itself.
     """
 
     client_id: str
@@ -80,6 +90,7 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...] = ()
     resource: tuple[str, ...] = ()
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    identity_provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,10 @@ class SignIn:
     `enrolling`: the factor being set up, with `enrolment` holding its sealed secret. `declined`: invitations that the
     person turned down here. `risks`: the signals that this sign-in showed. `custom` is the sealed state of the pool's own
     challenges, and `custom_asks` what the one under way asks for.
+
+    `provider`: whom the person is to be sent to. `trouble`: what went wrong there, as `<code> <provider>`, to be told on the
+    next page. `upstream`: the session there, sealed. `joining`: an identity that becomes one of `joining_user`'s once that
+    account is proven, sealed; `joining_by` is its provider.
     """
 
     id: str
@@ -123,3 +138,9 @@ class SignIn:
     risks: tuple[str, ...] = ()
     custom: str | None = None
     custom_asks: Literal["answer", "password"] | None = None
+    provider: str | None = None
+    trouble: str | None = None
+    upstream: str | None = None
+    joining: str | None = None
+    joining_by: str | None = None
+    joining_user: str | None = None

@@ -35,13 +35,20 @@ class User:
 
     @property
     def can_sign_in(self) -> bool:
-        """Whether a proof of identity is enough."""
-        return self.state == "confirmed"
+        """Whether a proof of identity is enough. An external user proves it at another provider."""
+        return self.state in {"confirmed", "external"}
 
     @property
     def may_begin(self) -> bool:
-        """Whether a sign-in may begin, and lead to what is still to be done: confirming, a new password."""
+        """Whether a sign-in may begin with a factor of the pool's own, and lead to what is still to be done: confirming, a
+        new password.
+        """
         return self.state in {"confirmed", "unconfirmed", "must_change", "reset_required"}
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a sign-in that has begun may lead on. Whoever is disabled may do nothing at all."""
+        return self.may_begin or self.state == "external"
 
     @property
     def locale(self) -> str | None:

@@ -1,11 +1,12 @@
 """The authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2): judges the request and starts a sign-in."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from authserver.browser import browser_cookie
 from authserver.crypto.secrets import digest
 from authserver.errors import ProtocolRefusal
-from authserver.model.clients import Client
+from authserver.model.clients import POOL, Client
 from authserver.model.sessions import AuthorizationRequest
 from authserver.oauth.engine import Facts, judge_authorization, prove_redirect_uri, refuse_repeated
 from authserver.oauth.requests import READ, check_supported, read_request, requested_scope
@@ -36,10 +37,13 @@ async def authorize(services: Services, issuer: Issuer, request: Request) -> Ans
     now = int(services.clock())
     try:
         wanted = _judge(params, facts, client, issuer, redirect_uri, now)
+        named = await _named_provider(services, issuer, client, params)
     except ProtocolRefusal as refusal:
         failed = _to_client(redirect_uri, params)
         return redirect(302, response_uri(failed, issuer.url, error=refusal.code, error_description=refusal.sentence))
-    situation = await services.sign_ins.start(pool, wanted, digest(browser), session)
+    wanted = replace(wanted, identity_provider=named)
+    hint = await _hinted_provider(services, issuer, client, params) if named is None else None
+    situation = await services.sign_ins.start(pool, wanted, digest(browser), session, provider=hint)
 
     # spend, save and answer: a code or an error at once, or a page
     if isinstance(situation.step, Finish | Refuse):
@@ -71,6 +75,41 @@ def _judge(
     return read_request(
         params, client=client, issuer=issuer, scope=scope, redirect_uri=redirect_uri, query=query, now=now
     )
+
+
+async def _named_provider(services: Services, issuer: Issuer, client: Client, params: Params) -> str | None:
+    """Who is to sign the person in, if the request says so: `identity_provider` by name, `idp_identifier` by another one
+    (the parameters of Cognito's endpoint). Raises ProtocolRefusal.
+    """
+    pool, name, identifier = issuer.pool.id, params.get("identity_provider"), params.get("idp_identifier")
+    if name is not None:
+        if name in {POOL, "COGNITO"} and client.signs_in_by(POOL):
+            return POOL
+        found = await services.broker.usable(pool, client, name)
+        if found is None:
+            raise ProtocolRefusal("invalid_request", "There is no such identity_provider here.")
+        return found.name
+    if identifier is not None:
+        by_identifier = await services.broker.of_identifier(pool, client, identifier)
+        if by_identifier is None:
+            raise ProtocolRefusal("invalid_request", "No identity provider has this idp_identifier.")
+        return by_identifier
+    return None
+
+
+async def _hinted_provider(services: Services, issuer: Issuer, client: Client, params: Params) -> str | None:
+    """Where the person is probably to be sent: to the only provider that the client takes, to that of `domain_hint`, or of
+    the domain of `login_hint`.
+    """
+    pool = issuer.pool.id
+    only = await services.broker.only_one(pool, client)
+    if only is not None:
+        return only
+    if (domain := params.get("domain_hint")) is not None:
+        return await services.broker.of_domain(pool, client, f"anyone@{domain}")
+    if (login_hint := params.get("login_hint")) is not None:
+        return await services.broker.of_domain(pool, client, login_hint)
+    return None
 
 
 def _to_client(redirect_uri: str, params: Params) -> AuthorizationRequest:

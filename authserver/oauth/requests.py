@@ -33,7 +33,7 @@ READ = frozenset(
             "max_age",
         ),
         *("code_challenge", "code_challenge_method", "login_hint", "id_token_hint", "ui_locales", "acr_values"),
-        *("claims", "resource", "lang"),
+        *("claims", "resource", "lang", "identity_provider", "idp_identifier", "domain_hint"),
     )
 )
 """The parameters of an authorization request that mean something here; others are ignored (RFC 6749 3.1)."""
@@ -46,6 +46,9 @@ _MOST = {
     "ui_locales": 256,
     "acr_values": 512,
     "id_token_hint": 8192,
+    "identity_provider": 64,
+    "idp_identifier": 320,
+    "domain_hint": 320,
 }
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from authserver.errors import Refusal
+from authserver.errors import Busy, Refusal, StoreUnavailable, Unexpected
 from authserver.pages.frame import Frame
 from authserver.pages.mail_links import ConfirmLinkPage, NotMePage
+from authserver.pages.provider_return import OAUTH, SAML, ProviderReturnPage
+from authserver.pages.provider_sign_out import METADATA, ProviderSignOutPage
+from authserver.pages.provider_sign_out import OAUTH as SIGNED_OUT
+from authserver.pages.provider_sign_out import SAML as SAML_SIGNED_OUT
 from authserver.pages.recover import RecoverPage
 from authserver.pages.recover_link import RecoverLinkPage
 from authserver.pages.sign_in import SignInPage
@@ -15,7 +19,7 @@ from authserver.pages.sign_up import SignUpPage
 from authserver.services import Endpoint, Handler, Services
 from authserver.signin.recovery_code import RECOVER_PAGE
 from authserver.tokens.issuer import Issuer
-from authserver.web import Answer, Request
+from authserver.web import Answer, Request, json_answer
 
 if TYPE_CHECKING:
     from authserver.pages.account.gone import GonePage
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 ACCOUNT_ROOMS = (
     *("security", "sessions", "apps", "activity", "data", "notMe", "address", "password", "factor", "remove", "codes"),
-    *("delete", "deleted", "rename"),
+    *("delete", "deleted", "rename", "identities", "identities/unlink"),
 )
 """The addresses below `account`. What stands behind them is loaded with the first visit: it would be a tenth of the
 server's start.
@@ -51,11 +55,20 @@ def _rooms(frame: Frame) -> "Mapping[str, Room | GonePage]":
 def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
     """The pages of a pool."""
     sign_in, sign_out = SignInPage(frame), SignOutPage(frame)
+    returns, outs = ProviderReturnPage(sign_in), ProviderSignOutPage(frame)
     sign_up, recover = SignUpPage(sign_in), RecoverPage(sign_in)
     confirm, not_me, by_link = ConfirmLinkPage(frame), NotMePage(frame), RecoverLinkPage(frame)
 
     def refuse(services: Services, request: Request, issuer: Issuer | None, refusal: Refusal) -> Answer:
         return frame.error(services, request, issuer, refusal)
+
+    def refuse_oauth(_services: Services, _request: Request, _issuer: Issuer | None, refusal: Refusal) -> Answer:
+        """A provider is no person: it gets JSON (Back-Channel Logout 1.0, 2.8)."""
+        status = (
+            503 if isinstance(refusal, StoreUnavailable | Busy) else 500 if isinstance(refusal, Unexpected) else 400
+        )
+        code = "server_error" if status >= 500 else "invalid_request"
+        return json_answer(status, {"error": code, "error_description": refusal.sentence})
 
     return {
         "login": Endpoint("login", {"GET": sign_in.show, "HEAD": sign_in.show, "POST": sign_in.submit}, refuse),
@@ -70,5 +83,17 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
             path: Endpoint("account", _room(frame, path), refuse)
             for path in ("account", *(f"account/{name}" for name in ACCOUNT_ROOMS))
         },
+        **{
+            path: Endpoint(
+                "provider return", {"GET": returns.show, "HEAD": returns.show, "POST": returns.submit}, refuse
+            )
+            for path in (OAUTH, f"{OAUTH}/*", SAML)
+        },
+        SIGNED_OUT: Endpoint("provider sign-out", {"GET": outs.back, "HEAD": outs.back}, refuse),
+        f"{SIGNED_OUT}/*": Endpoint("provider sign-out", {"POST": outs.notice}, refuse_oauth),
+        SAML_SIGNED_OUT: Endpoint(
+            "provider sign-out", {"GET": outs.saml, "HEAD": outs.saml, "POST": outs.saml}, refuse
+        ),
+        f"{METADATA}/*": Endpoint("provider metadata", {"GET": outs.metadata, "HEAD": outs.metadata}, refuse),
         "logout": Endpoint("sign-out", {"GET": sign_out.show, "HEAD": sign_out.show, "POST": sign_out.submit}, refuse),
     }

@@ -1,5 +1,6 @@
 """The sign-in page: one address for every step. What is shown is what `next_step` says (DESIGN 6.3)."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from authserver.browser import known_browser
@@ -22,10 +23,10 @@ from authserver.pages.enrolling import enrol_view
 from authserver.pages.errors import restart_url
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
-from authserver.pages.step_views import refused_view, step_view
+from authserver.pages.step_views import provider_view, refused_view, step_view
 from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of, shown_to, take
-from authserver.pages.views import View
+from authserver.pages.views import LeavingStep, Provider, View
 from authserver.services import Services
 from authserver.signin.challenge_state import Question
 from authserver.signin.moving import SENT, Moved
@@ -38,15 +39,23 @@ from authserver.signin.step_types import (
     EnterCode,
     Finish,
     Identify,
+    Leave,
     Open,
+    ProveAccount,
     Recover,
     Refuse,
     UsePasskey,
 )
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, Params, Request, redirect
+from federation.connectors import label_of
+from federation.model import FormPost, IdentityProvider, Outgoing, Redirect
 
 PATH = "/login"
+
+BY = "by"
+"""A parameter of the address: the browser was sent there in answer to a form."""
+
 SHOWN_AGAIN = (Invalid, WrongCredentials, WrongCode, CodeExpired, Throttled)
 """Refusals after which the same step is shown once more."""
 
@@ -56,6 +65,11 @@ class SignInPage:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+
+    @property
+    def frame(self) -> Frame:
+        """What draws the page."""
+        return self._frame
 
     async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET: the step that the sign-in needs, or the answer to the client if it needs none."""
@@ -81,6 +95,9 @@ class SignInPage:
         if isinstance(situation.step, Finish | Refuse):
             target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
             return redirect(302, target, *cookies)
+        if isinstance(situation.step, Leave):
+            straight = params.get(BY) is None
+            return await self._leave(services, issuer, request, situation, address(issuer, params), straight=straight)
         view = await self.view(services, issuer, situation)
         return self.page(services, issuer, request, situation, view, headers=cookies)
 
@@ -106,6 +123,8 @@ class SignInPage:
             if isinstance(situation.step, Finish | Refuse):
                 target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
                 return redirect(303, target, *cookies)
+            if isinstance(situation.step, Leave):
+                return await self._leave(services, issuer, request, situation, address(issuer, params), straight=False)
         except (Conflict, SignInGone):
             return await _overtaken(services, issuer, request, params, session, cookies)
         except Vetoed as veto:
@@ -113,6 +132,29 @@ class SignInPage:
         except (*SHOWN_AGAIN, TriggerFailed) as refusal:
             return await self._again(services, issuer, request, params, session, _with_name(form, situation), refusal)
         return redirect(303, address(issuer, params), *cookies)
+
+    async def _leave(
+        self,
+        services: Services,
+        issuer: Issuer,
+        request: Request,
+        situation: Situation,
+        here: str,
+        *,
+        straight: bool,
+    ) -> Answer:
+        """Send the browser to the provider. After a form, by way of a page: what a form's answer redirects to must be named
+        in the policy of the page that the form was on (CSP 3, 6.4.1), where nobody knew it yet.
+        """
+        step = situation.step
+        provider = step.provider if isinstance(step, Leave) else ""
+        outgoing = await services.arriving.leave(issuer, situation, situation.sign_in.browser)
+        if outgoing is None:
+            return redirect(302 if straight else 303, here)
+        if straight and isinstance(outgoing, Redirect):
+            return redirect(302, outgoing.url)
+        view = await leaving_view(services, issuer, provider, outgoing)
+        return self.page(services, issuer, request, situation, view, headers=leaving_headers(outgoing), to=outgoing.url)
 
     async def _again(
         self,
@@ -155,6 +197,11 @@ class SignInPage:
         options: str | None = None
         if isinstance(step, UsePasskey) or (isinstance(step, Identify) and "passkey" in pool.mfa.first_factors):
             options = await services.proving.passkey_options(pool, situation)
+        providers: Sequence[IdentityProvider] = ()
+        if isinstance(step, Identify):
+            providers = await services.broker.offered(pool.id, situation.client)
+        elif isinstance(step, ProveAccount):
+            providers = await services.arriving.providers_of(pool, situation, step.user_id)
         question: Question | None = None
         if isinstance(step, AnswerChallenge) and step.begun:
             question = services.challenge_states.shown(pool, situation.sign_in)
@@ -165,6 +212,8 @@ class SignInPage:
             now=int(services.clock()),
             sent=sent,
             passkey_options=options,
+            providers=tuple(provider_view(provider) for provider in providers),
+            labels=await _labels(services, situation),
             refusal=refusal,
             form=form,
         )
@@ -180,9 +229,11 @@ class SignInPage:
         status: int = 200,
         path: str = PATH,
         headers: Headers | None = None,
+        to: str | None = None,
     ) -> Answer:
-        """The page of a sign-in that shows a view."""
+        """The page of a sign-in that shows a view. `to`: where a form of it goes, if that is another site."""
         asked = situation.sign_in.request
+        targets = (form_target(asked.redirect_uri), *((form_target(to),) if to is not None else ()))
         return self._frame.page(
             services,
             issuer,
@@ -194,9 +245,30 @@ class SignInPage:
             client=situation.client if situation.client.client_id != ACCOUNT else None,
             purpose=situation.sign_in.id,
             ui_locales=asked.ui_locales,
-            form_targets=(form_target(asked.redirect_uri),),
+            form_targets=targets,
             headers=headers,
         )
+
+
+async def _labels(services: Services, situation: Situation) -> dict[str, str]:
+    """What people know the providers by that the sign-in speaks of."""
+    sign_in = situation.sign_in
+    names = {sign_in.joining_by, (sign_in.trouble or "").partition(" ")[2]} - {None, ""}
+    found = [await services.registry.provider(sign_in.pool, name) for name in names if name]
+    return {provider.name: label_of(provider) for provider in found if provider is not None}
+
+
+async def leaving_view(services: Services, issuer: Issuer, name: str, outgoing: Outgoing) -> View:
+    """The page that is shown on the way to a provider."""
+    provider = await services.registry.provider(issuer.pool.id, name)
+    shown = provider_view(provider) if provider is not None else Provider(name=name, label=name)
+    fields = outgoing.fields if isinstance(outgoing, FormPost) else ()
+    return LeavingStep(provider=shown, url=outgoing.url, fields=fields)
+
+
+def leaving_headers(outgoing: Outgoing) -> Headers:
+    """What lets the browser go on by itself, without scripts."""
+    return [(b"refresh", f"0;url={outgoing.url}".encode("ascii"))] if isinstance(outgoing, Redirect) else []
 
 
 async def current_session(services: Services, issuer: Issuer, request: Request) -> Session | None:

@@ -1,5 +1,7 @@
 """From the step of a sign-in to the view that shows it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode, urlsplit
 
 from authserver.accounts.notices import way_to
@@ -37,6 +39,8 @@ from authserver.pages.views import (
     NewPasswordStep,
     PasskeyStep,
     PasswordStep,
+    ProveAccountStep,
+    Provider,
     RecoverCode,
     RecoverMedium,
     TermsStep,
@@ -63,12 +67,17 @@ from authserver.signin.step_types import (
     Identify,
     Invite,
     KeepAccount,
+    ProveAccount,
     Recover,
     SetPassword,
     UsePasskey,
 )
 from authserver.tokens.issuer import Issuer
 from authserver.web import Params
+from federation.connectors import kind_of, label_of
+from federation.model import IdentityProvider
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 def step_view(
@@ -79,6 +88,8 @@ def step_view(
     sent: SentCode | None = None,
     passkey_options: str | None = None,
     question: Question | None = None,
+    providers: tuple[Provider, ...] = (),
+    labels: Mapping[str, str] = _NO_LABELS,
     refusal: Refusal | None = None,
     form: Params | None = None,
 ) -> View:
@@ -88,23 +99,41 @@ def step_view(
         sent: the code under way, where the step waits for one.
         passkey_options: where the step takes a passkey.
         question: what a challenge of the pool's own shows.
+        providers: the buttons of a step that has some.
+        labels: what people know providers by that the sign-in speaks of, by their names.
         refusal, form: what was refused, and the form that it came with.
     """
     pool, step, asked = issuer.pool, situation.step, situation.sign_in.request
     form = form or Params(())
     retry_after = refusal.retry_after if isinstance(refusal, Throttled) else None
     signin = {"signin": situation.sign_in.id}
+    trouble, _, trouble_at = (situation.sign_in.trouble or "").partition(" ")
+    trouble_at = labels.get(trouble_at, trouble_at)
+    joining = labels.get(situation.sign_in.joining_by or "", "")
     match step:
-        case Identify(known):
+        case ProveAccount():
+            return ProveAccountStep(
+                identifier=situation.sign_in.identifier or "",
+                joining=joining,
+                providers=providers,
+                trouble=trouble,
+                trouble_at=trouble_at,
+            )
+        case Identify(known, methods):
             accounts = (account_of(situation.user),) if known is not None and situation.user is not None else ()
+            local = bool(methods)
             return IdentifierStep(
                 sign_in_with=pool.sign_in_with,
                 identifier=(form.get("username") or asked.login_hint or "")[:320],
                 accounts=accounts,
                 fault=identifier_fault(refusal, form),
                 retry_after=retry_after,
-                sign_up_url=f"{issuer.url}/signup?{urlencode(signin)}" if pool.sign_up.enabled else None,
-                passkey_options=passkey_options,
+                sign_up_url=f"{issuer.url}/signup?{urlencode(signin)}" if pool.sign_up.enabled and local else None,
+                passkey_options=passkey_options if local else None,
+                providers=providers,
+                local=local,
+                trouble=trouble,
+                trouble_at=trouble_at,
             )
         case EnterPassword(identifier, again, others, _):
             return PasswordStep(
@@ -114,6 +143,7 @@ def step_view(
                 reauthentication=again,
                 forgot_password_url=recover_url(issuer, situation),
                 others=_methods(others),
+                joining=joining,
             )
         case AnswerChallenge(identifier, begun, others):
             shown = question or Question()
@@ -145,6 +175,7 @@ def step_view(
                 second=second,
                 fault="throttled" if isinstance(refusal, Throttled) else "unavailable" if refusal else None,
                 retry_after=retry_after,
+                joining=joining if not second else "",
             )
         case UsePasskey(identifier, second, others):
             return PasskeyStep(
@@ -156,6 +187,7 @@ def step_view(
                 others=_methods(others, situation.user if second else None),
                 fault="throttled" if isinstance(refusal, Throttled) else None,
                 retry_after=retry_after,
+                joining=joining if not second else "",
             )
         case EnterCode(method, identifier, second, others, remember_days):
             return CodeStep(
@@ -170,6 +202,7 @@ def step_view(
                 remember_days=remember_days,
                 remembered=form.get("remember") == "true",
                 others=_methods(others, situation.user if second else None),
+                joining=joining if not second else "",
             )
         case ConfirmAddress():
             return ConfirmAddressStep(
@@ -245,6 +278,11 @@ def account_of(user: User) -> Account:
     """A person as pages show them."""
     name = user.attributes.get("name")
     return Account(name=name if isinstance(name, str) and name else user.username, detail=user.email or "", id=user.id)
+
+
+def provider_view(provider: IdentityProvider) -> Provider:
+    """A provider as pages show it."""
+    return Provider(name=provider.name, label=label_of(provider), icon=kind_of(provider.type).icon)
 
 
 def recover_url(issuer: Issuer, situation: Situation) -> str | None:

@@ -28,6 +28,7 @@ from authserver.signin.step_types import (
     Identify,
     Invite,
     KeepAccount,
+    Leave,
     Recover,
     Refuse,
     UsePasskey,
@@ -66,6 +67,8 @@ async def take(
         case "consent", AskConsent() if shown_to(situation.user, form):
             if form.get("decision") == "approve":
                 await sign_ins.allow(pool, sign_in, situation.user)
+        case "provider", step if not isinstance(step, Finish | Refuse | Blocked):
+            await services.arriving.choose(pool, situation, form.get("provider") or "")
         case "identifier", step if not isinstance(step, Refuse):
             # Even where a session would do by now: another tab may have signed in somebody else.
             moved = await _identified(services, issuer, form, situation, origin, session)
@@ -148,8 +151,12 @@ async def _identified(
 ) -> Moved | None:
     """The person says who they are; a password manager may have filled in the password too."""
     pool, sign_ins = issuer.pool, services.sign_ins
-    sign_in = await sign_ins.identify(situation.sign_in, form.get("username") or "")
+    username = form.get("username") or ""
+    provider = await services.arriving.home_realm(pool, situation, username)
+    sign_in = await sign_ins.identify(situation.sign_in, username, provider)
     situation = await sign_ins.look(pool, sign_in.id, sign_in.browser, session)
+    if isinstance(situation.step, Leave):
+        return None
     if form.get("password") is not None and isinstance(situation.step, Identify | EnterPassword):
         return await services.proving.password(pool, situation, form.get("password") or "", origin, session)
     if isinstance(situation.step, Finish | Refuse):

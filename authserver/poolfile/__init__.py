@@ -5,6 +5,6 @@ out.
 """
 
 from authserver.poolfile.load import load_pool_file, load_pool_files
-from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
+from authserver.poolfile.values import ClientSpec, PoolFile, ProviderSpec, UserSeed
 
-__all__ = ["ClientSpec", "PoolFile", "UserSeed", "load_pool_file", "load_pool_files"]
+__all__ = ["ClientSpec", "PoolFile", "ProviderSpec", "UserSeed", "load_pool_file", "load_pool_files"]

@@ -1,6 +1,6 @@
 """`[[clients]]`, `[[users]]` and the file as a whole as pydantic models. Client keys are those of RFC 7591."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +20,7 @@ from authserver.poolfile.fields import (
     not_yet,
 )
 from authserver.poolfile.pool_model import Algorithm, BrandingModel, GroupModel, PoolModel, ResourceServerModel
+from authserver.poolfile.provider_model import ProviderModel
 from authserver.rules.clients import LONGEST_TOKEN
 
 _TEN_YEARS = 3650 * 86400
@@ -60,8 +61,12 @@ class ClientModel(BaseModel):
     policy_uri: WebPage | None = Field(default=None, description="Its privacy policy.")
     tos_uri: WebPage | None = Field(default=None, description="Its terms of service.")
     contacts: list[Label] = Field(default=[], description="Who is responsible, such as email addresses.")
-    identity_providers: Annotated[list[Literal["Pool"]], not_yet("federated sign-in", ["Pool"])] = Field(
-        default=["Pool"], description="Who may sign people in to it."
+    identity_providers: list[Label] | None = Field(
+        default=None,
+        min_length=1,
+        description="Who may sign people in to it: names of providers, and `Pool` for the pool's own accounts. All by "
+        "default.",
+        examples=[["Pool", "Google"]],
     )
     require_consent: bool = Field(default=False, description="Whether people are asked before it gets tokens.")
     require_pkce: bool = Field(default=True, description="False only with a secret; it must then send a nonce.")
@@ -114,6 +119,4 @@ class PoolFileModel(BaseModel):
     users: list[UserModel] = Field(default=[], description="Users to create where they are missing.")
     resource_servers: list[ResourceServerModel] = Field(default=[], description="APIs and their scopes.")
     clients: list[ClientModel] = Field(default=[], description="Applications.")
-    identity_providers: Annotated[list[Any], not_yet("federated sign-in", [])] = Field(
-        default=[], max_length=0, description="Upstream providers; this version has none yet."
-    )
+    identity_providers: list[ProviderModel] = Field(default=[], description="Who else signs people in.")

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from authserver.model.clients import Client
+from authserver.model.clients import POOL, Client
 from authserver.model.pools import AttributeDefinition, Branding, Group, Pool, ResourceServer, Scope
 from authserver.model.users import fold
 from authserver.poolfile.client_model import ClientModel, UserModel
 from authserver.poolfile.policies import client_mfa_fault, policies, policy_faults
 from authserver.poolfile.pool_model import AttributeModel, BrandingModel, GroupModel, PoolModel, ResourceServerModel
-from authserver.poolfile.values import ClientSpec, PoolFile, UserSeed
+from authserver.poolfile.provider_model import ProviderModel
+from authserver.poolfile.providers import mapping_faults, name_faults, provider_spec
+from authserver.poolfile.values import ClientSpec, PoolFile, ProviderSpec, UserSeed
 from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes, value_fault
 from authserver.rules.clients import client_faults, secret_fault
 from authserver.rules.names import STANDARD_SCOPES
@@ -29,6 +31,7 @@ class Parts:
     users: Mapping[int, UserModel]
     resource_servers: Mapping[int, ResourceServerModel]
     clients: Mapping[int, ClientModel]
+    providers: Mapping[int, ProviderModel]
 
 
 def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -> PoolFile | None:
@@ -65,6 +68,13 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         for i, model in parts.clients.items():
             if (fault := client_mfa_fault(parts.pool, model.mfa)) is not None:
                 note(("clients", i, "mfa"), fault)
+    providers = _providers(parts, pool if complete else None, document, note)
+    if complete:
+        known = {POOL, *(spec.provider.name for spec in providers)}
+        for i, model in parts.clients.items():
+            for k, name in enumerate(model.identity_providers or ()):
+                if name not in known:
+                    note(("clients", i, "identity_providers", k), f"`{name}` is no identity provider of this file")
     users = tuple(
         _user(u, ("users", i), pool, {g.name for g in groups} if complete else None, document, note)
         for i, u in parts.users.items()
@@ -75,6 +85,11 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         (("clients", i, "client_secret"), c.client_secret) for i, c in parts.clients.items()
     ]
     secrets += [(("users", i, "password"), u.password) for i, u in parts.users.items()]
+    secrets += [
+        (("identity_providers", i, key), secret)
+        for i, p in parts.providers.items()
+        for key, secret in p.secrets().items()
+    ]
     triggers = parts.pool.triggers if parts.pool is not None else []
     attributes = parts.pool.attributes if parts.pool is not None else []
     secrets += [(("pool", "triggers", i, "secret"), t.secret) for i, t in enumerate(triggers)]
@@ -93,7 +108,22 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         asks_for_travel=risk is not None
         and "impossible_travel" in risk.model_fields_set
         and risk.impossible_travel != "ignore",
+        providers=providers,
     )
+
+
+def _providers(parts: Parts, pool: Pool | None, document: Document, note: Note) -> tuple[ProviderSpec, ...]:
+    specs: dict[int, ProviderSpec] = {}
+    for i, model in parts.providers.items():
+        path = ("identity_providers", i)
+        specs[i], faults = provider_spec(model, path, document)
+        for key, sentence in faults:
+            note((*path, key), sentence)
+        for inner, sentence in mapping_faults(pool, model) if pool is not None else ():
+            note((*path, *inner), sentence)
+    for where, sentence in name_faults(specs):
+        note(where, sentence)
+    return tuple(specs.values())
 
 
 def _distinct(table: str | KeyPath, key: str, names: Mapping[int, str], note: Note) -> None:
@@ -219,6 +249,7 @@ def _client(
         write_attributes=tuple(model.write_attributes) if model.write_attributes is not None else None,
         mfa=model.mfa,
         branding=_branding(model.branding) if model.branding is not None else None,
+        identity_providers=tuple(model.identity_providers) if model.identity_providers is not None else None,
     )
     for key, sentence in client_faults(client, custom):
         note((*path, key), sentence)

@@ -1,7 +1,7 @@
 """Reading a pool file: each table checked by its model, then what joins them, and all faults told at once."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from authserver.poolfile import convert
 from authserver.poolfile.client_model import ClientModel, PoolFileModel, UserModel
 from authserver.poolfile.pool_model import GroupModel, PoolModel, ResourceServerModel
+from authserver.poolfile.provider_model import ProviderModel, provider_model
 from authserver.poolfile.values import PoolFile
 from authserver.tomlfile import BadConfig, Document, Fault, read_document
 from authserver.tomlfile.document import inner_models, unknown_key, validated
 from authserver.tomlfile.lines import KeyPath
+from federation.connectors import TYPES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -61,14 +63,21 @@ class Reading:
         self.faults += faults
         return found
 
-    def models(self, kind: type[Model], name: str) -> dict[int, Model]:
-        """The valid elements of an array of tables."""
+    def models(
+        self, kind: type[Model], name: str, chosen: Callable[[object], type[Model] | None] = lambda _: None
+    ) -> dict[int, Model]:
+        """The valid elements of an array of tables. `chosen` may find another model by what the element says."""
         given = self.document.data.get(name, [])
         if not isinstance(given, list):
             self.fault((name,), f"must be an array of tables: [[{name}]]")
             return {}
-        found = {i: self.model(kind, (name, i), item) for i, item in enumerate(given)}
+        found = {i: self.model(chosen(item) or kind, (name, i), item) for i, item in enumerate(given)}
         return {i: model for i, model in found.items() if model is not None}
+
+
+def _model_of_provider(item: object) -> type[ProviderModel] | None:
+    type_ = item.get("type") if isinstance(item, dict) else None
+    return provider_model(type_) if type_ in TYPES else None
 
 
 def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name: str | None = None) -> PoolFile:
@@ -88,8 +97,6 @@ def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name
     for key in data:
         if key not in known:
             reading.faults.append(unknown_key(reading.document, (key,), known, reading.homes.get(key)))
-    if data.get("identity_providers"):
-        reading.fault(("identity_providers",), "asks for federated sign-in, which this version does not have yet")
     pool = None
     if "pool" not in data:
         reading.faults.append(Fault(f"{reading.document.name} has no [pool] table", reading.document.name))
@@ -101,6 +108,7 @@ def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name
         users=reading.models(UserModel, "users"),
         resource_servers=reading.models(ResourceServerModel, "resource_servers"),
         clients=reading.models(ClientModel, "clients"),
+        providers=reading.models(ProviderModel, "identity_providers", _model_of_provider),
     )
     file = convert.pool_file(parts, reading.document, reading.fault, complete=not reading.faults)
     if reading.faults or file is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from authserver.model.pools import (
     AccountPolicy,
+    Linking,
     MessagePolicy,
     MfaPolicy,
     PasswordPolicy,
@@ -52,6 +53,7 @@ def policies(model: PoolModel) -> dict[str, Any]:
             model.messages.reply_to,
             model.messages.texts,
         ),
+        "linking": Linking(**model.linking.model_dump()),
         "triggers": tuple(_trigger(trigger) for trigger in model.triggers),
     }
 

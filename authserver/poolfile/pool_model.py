@@ -168,6 +168,7 @@ class TriggerModel(BaseModel):
         "custom_message",
         "custom_email_sender",
         "custom_sms_sender",
+        "inbound_federation",
     ] = Field(description="When it is called.")
     url: WebPage | None = Field(default=None, description="An https URL that takes the event by POST.")
     callable: Callable_ | None = Field(
@@ -231,8 +232,10 @@ class LinkingModel(BaseModel):
     """What happens when an external identity meets an existing account."""
 
     model_config = STRICT
-    policy: Annotated[Literal["ask"], not_yet("federated sign-in", "ask")] = Field(
-        default="ask", description="`ask`, `verified_email` or `never`."
+    policy: Literal["ask", "verified_email", "never"] = Field(
+        default="ask",
+        description="The owner proves the account first; a provider's word is enough for addresses of its own domains; "
+        "or the two stay apart.",
     )
 
 

@@ -1,14 +1,27 @@
 """The JSON Schema of pool files, made from the models that check them, for editors."""
 
 import json
+from functools import reduce
+from operator import or_
 from typing import Any
 
+from pydantic import Field, create_model
+
 from authserver.poolfile.client_model import PoolFileModel
+from authserver.poolfile.provider_model import provider_models
 
 
 def pool_schema() -> dict[str, Any]:
     """The schema as a JSON value (JSON Schema draft 2020-12)."""
-    schema = PoolFileModel.model_json_schema()
+    provider: Any = reduce(or_, provider_models())
+    about = PoolFileModel.model_fields["identity_providers"].description
+    whole = create_model(
+        "PoolFileModel",
+        __base__=PoolFileModel,
+        __doc__=PoolFileModel.__doc__,
+        identity_providers=(list[provider], Field(default=[], description=about)),
+    )
+    schema = whole.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(schema)}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.tomlfile import Fault, Secret
+from federation.model import IdentityProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class UserSeed:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """An identity provider as the file describes it, with its secrets apart: provisioning seals them."""
+
+    provider: IdentityProvider
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PoolFile:
     """One pool file, read and checked. `name` is how messages call it; lines are counted from 1.
 
@@ -54,6 +64,7 @@ class PoolFile:
     renamed_from: Mapping[str, str] = field(default_factory=dict)
     backfill: Mapping[str, object] = field(default_factory=dict)
     asks_for_travel: bool = False
+    providers: tuple[ProviderSpec, ...] = ()
 
     def fault(self, line: int, sentence: str) -> Fault:
         """A fault found later, such as a name that the stores hold already."""

@@ -24,6 +24,12 @@ NOTHING_PROVEN: Mapping[str, object] = MappingProxyType(
         "risks": (),
         "custom": None,
         "custom_asks": None,
+        "provider": None,
+        "trouble": None,
+        "upstream": None,
+        "joining": None,
+        "joining_by": None,
+        "joining_user": None,
     }
 )
 """The fields of a sign-in in which nobody has proven anything."""

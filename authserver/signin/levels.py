@@ -1,6 +1,6 @@
 """How strong a sign-in must be, by the pool, the client and the request, and what proofs amount to. Pure."""
 
-from authserver.model.clients import Client
+from authserver.model.clients import POOL, Client
 from authserver.model.pools import FactorKind, Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
 from authserver.signin.factors.summary import acr, is_multi_factor
@@ -13,6 +13,22 @@ def mfa_mode(pool: Pool, client: Client) -> str:
     if pool.mfa.mode == "required" or client.mfa is None:
         return pool.mfa.mode
     return client.mfa
+
+
+def first_factors(pool: Pool, client: Client) -> tuple[str, ...]:
+    """What a sign-in with one of the pool's own accounts may begin with; nothing where the client takes none of these."""
+    return pool.mfa.first_factors if client.signs_in_by(POOL) else ()
+
+
+def provider_of(proofs: tuple[Proof, ...]) -> str | None:
+    """The provider that said who it is; None if the pool found out itself."""
+    return next((p.provider for p in proofs if p.method == "federated"), None)
+
+
+def accepts(client: Client, request: AuthorizationRequest, proofs: tuple[Proof, ...]) -> bool:
+    """Whether a client, and its request, take somebody who came that way: by a provider, or by an account of the pool."""
+    came_by = provider_of(proofs) or POOL
+    return client.signs_in_by(came_by) and request.identity_provider in {None, came_by}
 
 
 def wanted_level(pool: Pool, request: AuthorizationRequest) -> int:

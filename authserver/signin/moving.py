@@ -19,6 +19,7 @@ from authserver.model.users import User
 from authserver.signin.challenges import Challenges
 from authserver.signin.factors.guessing import Guessing
 from authserver.signin.factors.summary import amr
+from authserver.signin.joining import Joining
 from authserver.signin.keeping import Keeping
 from authserver.signin.levels import authentication_of
 from authserver.signin.origin import Origin
@@ -35,8 +36,9 @@ from authserver.signin.step_types import (
     Recover,
     UsePasskey,
 )
+from authserver.signin.upstream import UpstreamSessions
 from authserver.signin.watch import Watch
-from authserver.store import Directory
+from authserver.store import Directory, Identities
 
 SENT: Mapping[str, Medium] = {"email_code": "email", "sms_code": "sms"}
 """The methods whose code we send, and how."""
@@ -66,6 +68,9 @@ class Moving:
         confirmations: Confirmations,
         challenges: Challenges,
         links: Links,
+        joining: Joining,
+        upstream: UpstreamSessions,
+        identities: Identities,
         random: Random,
     ) -> None:
         self._directory = directory
@@ -78,6 +83,9 @@ class Moving:
         self._confirmations = confirmations
         self._challenges = challenges
         self._links = links
+        self._joining = joining
+        self._upstream = upstream
+        self._identities = identities
         self._random = random
 
     async def proven(
@@ -109,7 +117,11 @@ class Moving:
             custom_asks=None,
             enrolling=None,
             enrolment=None,
+            provider=None,
+            trouble=None,
         )
+        if candidate.joining_user != user.id:
+            candidate = replace(candidate, joining=None, joining_by=None, joining_user=None)
         return await self.advance(pool, sign_in, candidate, origin, session, remember_days=remember_days)
 
     async def resume(self, pool: Pool, sign_in: SignIn, origin: Origin, session: Session | None) -> Moved:
@@ -222,10 +234,11 @@ class Moving:
             # Sent twice, and the other one was faster. The browser has dropped the answer to that, cookie and all, so
             # this proof must open a session of its own.
             moved = replace(candidate, authentication=authentication)
+        await self._joining.join(pool, candidate, step.user_id)
         where = self._watch.where(origin) if origin.user_agent else None
-        opened, secret = await self._sessions.open(
-            pool, authentication, session, origin, where.place if where is not None else ""
-        )
+        place = where.place if where is not None else ""
+        opened, secret = await self._sessions.open(pool, authentication, session, origin, place, candidate.upstream)
+        await self._upstream.note(pool, step.user_id, candidate.upstream)
         if not await self._still_holds(pool, step):
             await self._sessions.end(pool, opened)
             raise WrongCredentials
@@ -254,6 +267,10 @@ class Moving:
             if proof.method == "password":
                 credential = await self._directory.password(pool.id, step.user_id)
                 if credential is None or credential.set_at != proof.stamp:
+                    return False
+            if proof.method == "federated":
+                linked = await self._identities.identities(pool.id, step.user_id)
+                if proof.provider not in {one.provider for one in linked}:
                     return False
         return True
 

@@ -18,6 +18,7 @@ from authserver.signin.factors.backup_codes import BackupCodes
 from authserver.signin.factors.passkey import Passkeys
 from authserver.signin.factors.totp import Totp
 from authserver.signin.keeping import Keeping
+from authserver.signin.levels import first_factors
 from authserver.signin.moving import SENT, Moved, Moving
 from authserver.signin.origin import Origin
 from authserver.signin.passwords import PasswordFactor, PreAuthentication, sign_in_name
@@ -77,7 +78,7 @@ class Proving:
         if isinstance(step, EnterPassword) and step.custom:
             went = await self._challenges.password(pool, sign_in, password, origin)
             return await self._went(pool, went, origin, session)
-        if "password" not in pool.mfa.first_factors:
+        if "password" not in first_factors(pool, situation.client):
             raise Invalid("Start again.", field="password")
         if not password:
             raise Invalid("Enter your password.", field="password")
@@ -163,7 +164,7 @@ class Proving:
         sign_in, step = situation.sign_in, situation.step
         challenge = sign_in.challenge
         second = isinstance(step, UsePasskey) and step.second
-        if challenge is None or not (second or "passkey" in pool.mfa.first_factors):
+        if challenge is None or not (second or "passkey" in first_factors(pool, situation.client)):
             raise Invalid("Start again.", field="credential")
         # The challenge goes first: it may be answered once, whatever the answer is worth.
         sign_in = await self._keeping.change(sign_in, challenge=self._random.token(32))
@@ -172,7 +173,7 @@ class Proving:
             pool, asked, challenge, response, origin, client_id=sign_in.request.client_id
         )
         user = await self._directory.user(pool.id, proven.user_id)
-        if user is None or not user.may_begin:
+        if user is None or not (user.may_go_on if second else user.may_begin):
             raise WrongCredentials
         if not second:
             await self._pre_authentication(pool, user, sign_in.request.client_id)

@@ -10,12 +10,13 @@ from authserver.crypto.secrets import digest, same
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, Invalid, ProtocolRefusal, SignInGone, Throttled
 from authserver.events import Emit, Event
-from authserver.model.clients import Client
+from authserver.model.clients import POOL, Client
 from authserver.model.grants import AuthorizationCode, Consent, Grant
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
 from authserver.model.users import User
 from authserver.signin.keeping import LIFETIME, NOTHING_PROVEN, Keeping
+from authserver.signin.levels import provider_of
 from authserver.signin.origin import network_of
 from authserver.signin.passwords import sign_in_name
 from authserver.signin.responses import response_uri
@@ -79,17 +80,27 @@ class SignIns:
         return int(self._clock())
 
     async def start(
-        self, pool: Pool, request: AuthorizationRequest, browser: str, session: Session | None
+        self,
+        pool: Pool,
+        request: AuthorizationRequest,
+        browser: str,
+        session: Session | None,
+        provider: str | None = None,
     ) -> Situation:
         """A new sign-in bound to the browser (digest of its cookie). It is stored only once it needs a page: see
-        `keep`.
+        `keep`. `provider` is where the person is sent first, if there is anything to prove.
         """
         now = self._now()
         identifier = None
+        if request.identity_provider not in {None, POOL}:
+            provider = request.identity_provider
         if session is not None and "select_account" not in request.prompt:
             again = "login" in request.prompt or too_old(session.authentication, request.max_age, now)
+            came_by = provider_of(session.authentication.proofs)
+            if again and came_by is not None:
+                provider = provider or came_by
             user = await self._directory.user(pool.id, session.authentication.user_id) if again else None
-            identifier = sign_in_name(user, pool) if user is not None else None
+            identifier = sign_in_name(user, pool) if user is not None and came_by is None else None
         sign_in = SignIn(
             id=self._random.token(16),
             pool=pool.id,
@@ -99,6 +110,7 @@ class SignIns:
             expires_at=now + LIFETIME,
             identifier=identifier,
             challenge=self._first_challenge(pool),
+            provider=provider,
         )
         return await self._situations.of(pool, sign_in, session)
 
@@ -136,12 +148,15 @@ class SignIns:
         """Whether a sign-in can still be completed, in its own browser."""
         return await self._keeping.waiting(pool.id, sign_in_id, self._now()) is not None
 
-    async def identify(self, sign_in: SignIn, identifier: str) -> SignIn:
-        """The person says who they are; whether such a user exists is not looked at. Raises Invalid, SignInGone."""
+    async def identify(self, sign_in: SignIn, identifier: str, provider: str | None = None) -> SignIn:
+        """The person says who they are; whether such a user exists is not looked at. With `provider`, the name is one of
+        its people's, who prove it there. Raises Invalid, SignInGone.
+        """
         identifier = identifier.strip()
         if not identifier or len(identifier) > MOST_IDENTIFIER or not identifier.isprintable():
             raise Invalid("Enter the name you sign in with.", field="username")
-        return await self._keeping.change(sign_in, identifier=identifier, **NOTHING_PROVEN)
+        named = {**NOTHING_PROVEN, "identifier": identifier, "provider": provider}
+        return await self._keeping.change(sign_in, **named)
 
     async def forget_identifier(self, sign_in: SignIn) -> SignIn:
         """Back to asking who it is, somebody else than the account signed in."""
@@ -152,7 +167,8 @@ class SignIns:
 
     async def choose_account(self, pool: Pool, sign_in: SignIn, user: User) -> SignIn:
         """The person goes on with the account that is signed in; should the session not do, its password is asked."""
-        return await self._keeping.change(sign_in, account_chosen=True, identifier=sign_in_name(user, pool))
+        identifier = sign_in_name(user, pool) if user.may_begin else None
+        return await self._keeping.change(sign_in, account_chosen=True, identifier=identifier)
 
     async def answer_invitation(self, pool: Pool, situation: Situation, *, postponed: bool) -> SignIn:
         """The person does not want a passkey, now or for long."""

@@ -50,6 +50,7 @@ class BrowserSessions:
         old: Session | None,
         origin: Origin | None = None,
         place: str = "",
+        upstream: str | None = None,
     ) -> tuple[Session, str]:
         """A session with a new secret, in place of the browser's old one. Returns it and the secret for the cookie.
 
@@ -69,9 +70,10 @@ class BrowserSessions:
             user_agent=origin.user_agent if origin is not None else "",
             address=origin.address if origin is not None else "",
             place=place,
+            upstream=upstream,
         )
         if old is not None and old.authentication.user_id == authentication.user_id:
-            session = replace(session, sid=old.sid, clients=old.clients)
+            session = replace(session, sid=old.sid, clients=old.clients, upstream=upstream or old.upstream)
             await self._store.delete_session(pool.id, old.key)
         elif old is not None:
             await self.end(pool, old)

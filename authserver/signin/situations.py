@@ -82,7 +82,11 @@ class Situations:
         consent: Consent | None = None
         if user is not None and client.require_consent:
             consent = await self._grants.consent(pool.id, user.id, client.client_id)
-        facts = Facts(pool, sign_in, client, session, consent, user, risk=strongest(pool.risk, sign_in.risks))
+        joining = None
+        if sign_in.joining_user is not None and not sign_in.proofs and sign_in.authentication is None:
+            joining = await self._directory.user(pool.id, sign_in.joining_user)
+        risk = strongest(pool.risk, sign_in.risks)
+        facts = Facts(pool, sign_in, client, session, consent, user, risk=risk, joining=joining)
         if user is not None and needs_factors(facts, now):
             facts = await self._with_factors(facts, user, now)
         return Situation(sign_in, client, session, user, next_step(facts, now), facts.summary)
@@ -115,7 +119,7 @@ class Situations:
     async def _user(self, pool: Pool, sign_in: SignIn, session: Session | None) -> User | None:
         if sign_in.user_id is not None and sign_in.authentication is None:
             user = await self._directory.user(pool.id, sign_in.user_id)
-            return user if user is not None and user.may_begin else None
+            return user if user is not None and user.may_go_on else None
         who = sign_in.authentication or (session.authentication if session is not None else None)
         return await self._directory.user(pool.id, who.user_id) if who is not None else None
 

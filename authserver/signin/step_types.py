@@ -16,11 +16,27 @@ from authserver.signin.factors.summary import Summary
 @dataclass(frozen=True, slots=True)
 class Identify:
     """Ask who it is. `known`: a session whose person may go on with one click. `methods`: what a sign-in here may begin
-    with.
+    with; nothing where the client takes none of the pool's own accounts, but only those of other providers.
     """
 
     known: Session | None = None
     methods: tuple[str, ...] = ("password",)
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Send the person to another provider, to prove there who they are."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProveAccount:
+    """Somebody came from another provider, and an account here has the same address: it is proven first, at a provider that
+    it is linked with, since it has no password.
+    """
+
+    user_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +196,8 @@ class Refuse:
 
 Step = (
     Identify
+    | Leave
+    | ProveAccount
     | EnterPassword
     | AnswerChallenge
     | EnterCode
@@ -212,7 +230,8 @@ class Facts:
     the sign-in, or else the session, belong to; `summary` are that user's factors, None where nothing can hang on them.
     `remembered`: this device needs no second factor. `passed_by`: the user had a second factor when the authentication
     took place, whether it was given or not. `risk` is what the pool wants done about the signals of this sign-in.
-    `invitable`: a passkey could be added, and the person has not declined lately.
+    `invitable`: a passkey could be added, and the person has not declined lately. `joining`: whose account is to be proven
+    before an identity becomes one of its; None if none is waiting.
     """
 
     pool: Pool
@@ -226,3 +245,4 @@ class Facts:
     passed_by: bool = False
     risk: RiskVerdict = "ignore"
     invitable: bool = False
+    joining: User | None = None

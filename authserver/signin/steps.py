@@ -8,7 +8,16 @@ from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
 from authserver.model.users import User
 from authserver.signin.factors.summary import is_multi_factor, level
-from authserver.signin.levels import completes, device_counts, enough_factors, mfa_mode, wanted_level
+from authserver.signin.levels import (
+    accepts,
+    completes,
+    device_counts,
+    enough_factors,
+    first_factors,
+    mfa_mode,
+    provider_of,
+    wanted_level,
+)
 from authserver.signin.owed import owed
 from authserver.signin.step_types import (
     AnswerChallenge,
@@ -25,7 +34,9 @@ from authserver.signin.step_types import (
     Identify,
     Invite,
     KeepAccount,
+    Leave,
     Open,
+    ProveAccount,
     Recover,
     Refuse,
     SetPassword,
@@ -104,7 +115,7 @@ def _from_session(facts: Facts, now: int) -> Authentication | None:
         return None
     if request.id_token_hint_sub is not None and request.id_token_hint_sub != authentication.user_id:
         return None
-    return authentication
+    return authentication if accepts(facts.client, request, authentication.proofs) else None
 
 
 def too_old(authentication: Authentication, max_age: int | None, now: int) -> bool:
@@ -128,8 +139,12 @@ def _prove(facts: Facts) -> Step:
             return ChooseMedium(sign_in.identifier, facts.pool.recovery.by)
     if sign_in.user_id is not None and sign_in.proofs and facts.user is not None:
         return _second_factor(facts, sign_in.proofs)
-    methods = facts.pool.mfa.first_factors
-    if sign_in.identifier is None and sign_in.method != "passkey":
+    if sign_in.provider is not None:
+        return Leave(sign_in.provider)
+    if facts.joining is not None and not facts.joining.may_begin:
+        return ProveAccount(facts.joining.id)
+    methods = first_factors(facts.pool, facts.client)
+    if not methods or (sign_in.identifier is None and sign_in.method != "passkey"):
         choose = "select_account" in request.prompt and not sign_in.other_account
         return Identify(known=facts.session if choose else None, methods=methods)
     return _first_factor(facts, methods)
@@ -177,7 +192,7 @@ def _second_factor(facts: Facts, proofs: tuple[Proof, ...]) -> Step:
     """The user is known by at least one factor: what more is needed before the session opens."""
     user = facts.user
     if user is None:
-        return Identify(methods=facts.pool.mfa.first_factors)
+        return Identify(methods=first_factors(facts.pool, facts.client))
     if facts.risk == "block":
         return Blocked(facts.sign_in.risks)
     if user.state == "unconfirmed":
@@ -268,8 +283,8 @@ def _account(facts: Facts, user: User, proofs: tuple[Proof, ...]) -> Step:
         return SetPassword()
     if user.delete_after is not None:
         return KeepAccount(user.delete_after)
-    if not user.can_sign_in:
-        return Identify(methods=facts.pool.mfa.first_factors)
+    if not user.can_sign_in or (user.state == "external" and provider_of(proofs) is None):
+        return Identify(methods=first_factors(facts.pool, facts.client))
     return Open(user.id, proofs)
 
 

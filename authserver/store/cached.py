@@ -13,6 +13,7 @@ from authserver.model.clients import Client
 from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
 from authserver.store.protocols import Registry
+from federation.model import IdentityProvider, ProviderName
 
 LIFETIME = 30.0
 SILENCE = 1.0
@@ -133,3 +134,26 @@ class CachedRegistry:
             await self._inner.change_keys(pool, expected=expected, put=put, delete=delete)
         finally:
             await self._changed()
+
+    async def provider(self, pool: str, name: str) -> IdentityProvider | None:
+        return await self._kept(("provider", pool, name), lambda: self._inner.provider(pool, name))
+
+    async def providers(self, pool: str) -> list[IdentityProvider]:
+        return await self._inner.providers(pool)
+
+    async def shown_providers(self, pool: str, limit: int = 30) -> list[IdentityProvider]:
+        return await self._kept(("shown providers", pool, str(limit)), lambda: self._inner.shown_providers(pool, limit))
+
+    async def provider_called(self, pool: str, kind: ProviderName, value: str) -> str | None:
+        return await self._kept(
+            ("provider called", pool, kind, value), lambda: self._inner.provider_called(pool, kind, value)
+        )
+
+    async def put_provider(self, pool: str, provider: IdentityProvider, position: int | None = None) -> None:
+        await self._inner.put_provider(pool, provider, position)
+        await self._changed()
+
+    async def delete_provider(self, pool: str, name: str) -> bool:
+        deleted = await self._inner.delete_provider(pool, name)
+        await self._changed()
+        return deleted

@@ -23,8 +23,17 @@ from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session, SignIn
 from authserver.model.users import PasswordCredential, User, UserFilter, UserState
+from federation.model import IdentityProvider, LinkedIdentity, ProviderName
 
 EVERYBODY = UserFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that the broker keeps of a provider, such as its metadata; sealed, if it is a secret. `at`: when it came."""
+
+    body: bytes
+    at: int
 
 
 class Registry(Protocol):
@@ -75,6 +84,30 @@ class Registry(Protocol):
         """
         ...
 
+    async def provider(self, pool: str, name: str) -> IdentityProvider | None: ...
+
+    async def providers(self, pool: str) -> list[IdentityProvider]:
+        """All identity providers of the pool, in its order."""
+        ...
+
+    async def shown_providers(self, pool: str, limit: int = 30) -> list[IdentityProvider]:
+        """Those that are enabled and have a button, in the pool's order."""
+        ...
+
+    async def provider_called(self, pool: str, kind: ProviderName, value: str) -> str | None:
+        """The name of the provider to which a domain or an identifier belongs, in lower case."""
+        ...
+
+    async def put_provider(self, pool: str, provider: IdentityProvider, position: int | None = None) -> None:
+        """Create or replace; a new one comes last unless `position` says where. Raises NotFound if there is no such pool,
+        Conflict if one of its domains or identifiers is another provider's.
+        """
+        ...
+
+    async def delete_provider(self, pool: str, name: str) -> bool:
+        """True if there was one. Links to it stay, for the day it comes back."""
+        ...
+
 
 class Directory(Protocol):
     """Users, their passwords and group memberships."""
@@ -85,9 +118,10 @@ class Directory(Protocol):
         user: User,
         password: PasswordCredential | None = None,
         credentials: Sequence[Credential] = (),
+        identities: Sequence[LinkedIdentity] = (),
     ) -> None:
         """All of it in one transaction. Raises Conflict if the id or username (folded) is taken, or an email or phone number that is a sign-in name
-        of another user: that is, one that is verified there and here.
+        of another user: that is, one that is verified there and here; or if an identity is another user's.
         """
         ...
 
@@ -381,6 +415,38 @@ class Credentials(Protocol):
     async def delete_devices(self, pool: str, user_id: str) -> int: ...
 
 
+class Identities(Protocol):
+    """Who users are at other providers, and what the broker keeps of those providers."""
+
+    async def identity(self, pool: str, provider: str, subject: str) -> LinkedIdentity | None: ...
+
+    async def identities(self, pool: str, user_id: str) -> list[LinkedIdentity]:
+        """The user's, oldest first."""
+        ...
+
+    async def link(self, pool: str, identity: LinkedIdentity) -> None:
+        """Raises Conflict if the identity is taken, or the user has one of this provider; NotFound if there is no such
+        user.
+        """
+        ...
+
+    async def change_identity(self, pool: str, identity: LinkedIdentity) -> bool:
+        """Replace `name`, `used_at` and the refresh token, and `issuer` if that is not known yet; False if it is gone, or another user's by now."""
+        ...
+
+    async def unlink(self, pool: str, user_id: str, provider: str) -> bool:
+        """True if there was one."""
+        ...
+
+    async def kept(self, pool: str, provider: str, name: str) -> Kept | None:
+        """What was last kept under this name."""
+        ...
+
+    async def keep(self, pool: str, provider: str, name: str, kept: Kept, *, unless_there: bool = False) -> bool:
+        """Keep it, in place of what was there; with `unless_there`, only if nothing was. False if it was not kept."""
+        ...
+
+
 class Journal(Protocol):
     """The audit trail of each pool, and the outbox."""
 
@@ -436,6 +502,7 @@ class Stores:
     registry: Registry
     directory: Directory
     credentials: Credentials
+    identities: Identities
     journal: Journal
     grants: Grants
     sessions: Sessions

@@ -44,6 +44,13 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class InboundAttributes:
+    """Of inbound federation: the attributes to take in place of those that were mapped; empty leaves them as they are."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ChallengeVerdict:
     """Of verify auth challenge response."""
 
@@ -100,7 +107,15 @@ class MessageTexts:
 
 
 Answer = (
-    Nothing | SignUpAnswer | NextChallenge | Challenge | ChallengeVerdict | TokenAmendment | Migration | MessageTexts
+    Nothing
+    | SignUpAnswer
+    | NextChallenge
+    | Challenge
+    | ChallengeVerdict
+    | TokenAmendment
+    | Migration
+    | MessageTexts
+    | InboundAttributes
 )
 
 
@@ -192,6 +207,10 @@ def read_migration(response: Members, _version: str = "") -> Migration:
     )
 
 
+def read_inbound(response: Members, _version: str = "") -> InboundAttributes:
+    return InboundAttributes(texts_by_name(response, "userAttributesToMap"))
+
+
 def read_texts(response: Members, _version: str = "") -> MessageTexts:
     return MessageTexts(text(response, "smsMessage"), text(response, "emailMessage"), text(response, "emailSubject"))
 
@@ -210,6 +229,7 @@ READERS: Mapping[TriggerPoint, Callable[[Members, str], Answer]] = MappingProxyT
         "custom_message": read_texts,
         "custom_email_sender": read_nothing,
         "custom_sms_sender": read_nothing,
+        "inbound_federation": read_inbound,
     }
 )
 """How the response of each point is read. Raise TriggerFailed."""

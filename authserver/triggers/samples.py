@@ -9,6 +9,7 @@ from authserver.triggers.challenge_points import (
     DefineAuthChallenge,
     VerifyAuthChallenge,
 )
+from authserver.triggers.federation_points import InboundFederation
 from authserver.triggers.message_points import CustomMessage, CustomSender
 from authserver.triggers.points import (
     PostAuthentication,
@@ -47,6 +48,9 @@ _SAMPLES: Mapping[TriggerPoint, Callable[[], TriggerRequest[object]]] = {
     "custom_message": lambda: CustomMessage("SignUp", _USER),
     "custom_email_sender": lambda: CustomSender("email", "SignUp", _USER, _CODE),
     "custom_sms_sender": lambda: CustomSender("sms", "SignUp", _USER, _CODE),
+    "inbound_federation": lambda: InboundFederation(
+        "Sample", "OIDC", {"idToken": {"sub": "sample", "email": "sample@example.com"}, "userInfo": {"sub": "sample"}}
+    ),
 }
 
 

@@ -31,6 +31,7 @@ from authserver.model.pools import (
     AttributeDefinition,
     Branding,
     Group,
+    Linking,
     MessagePolicy,
     MfaPolicy,
     PasswordPolicy,
@@ -46,7 +47,8 @@ from authserver.model.pools import (
 )
 from authserver.model.users import PasswordCredential, User
 from authserver.store.memory import memory_stores
-from authserver.store.protocols import Credentials, Directory, Grants, Journal, Registry
+from authserver.store.protocols import Credentials, Directory, Grants, Identities, Journal, Registry
+from federation.model import GroupMapping, IdentityProvider, LinkedIdentity
 from tests import postgres
 
 POOL, OTHER = "demo_A", "demo_B"
@@ -59,10 +61,13 @@ class Roles(NamedTuple):
     grants: Grants
     credentials: Credentials
     journal: Journal
+    identities: Identities
 
 
 def _roles(stores: Any) -> "Roles":
-    return Roles(stores.registry, stores.directory, stores.grants, stores.credentials, stores.journal)
+    return Roles(
+        stores.registry, stores.directory, stores.grants, stores.credentials, stores.journal, stores.identities
+    )
 
 
 # --- fixtures ---------------------------------------------------------------------------------------------------------
@@ -187,6 +192,7 @@ def full_pool(pool: str) -> Pool:
         session=SessionPolicy(1, 2, 3),
         tokens=TokenPolicy(1, 2, 3, 4, 5, 6, "RS256"),
         branding=full_branding("4px"),
+        linking=Linking("never"),
         sign_up=SignUpPolicy(
             True,
             ("given_name",),
@@ -258,6 +264,7 @@ def full_client(pool: str, client_id: str) -> Client:
         write_attributes=(),
         mfa="required",
         branding=full_branding("5px"),
+        identity_providers=("Pool", "Acme"),
     )
 
 
@@ -273,6 +280,48 @@ def full_key(pool: str, kid: str) -> SigningKey:
         activated_at=NOW + 1,
         retired_at=NOW + 2,
         expires_at=NOW + 3,
+    )
+
+
+def full_provider(name: str = "Acme") -> IdentityProvider:
+    """With no field at its default."""
+    return IdentityProvider(
+        name=name,
+        type="oidc",
+        display_name="Acme GmbH",
+        enabled=False,
+        shown=False,
+        client_id="poolgate",
+        settings={"issuer": "https://idp.acme.example", "prompts": ["login"], "strict": True},
+        sealed_secrets={"client_secret": "c2VhbGVk"},
+        secret_digests={"client_secret": "digest"},
+        scope=("openid", "email"),
+        domains=("acme.example", "acme.test"),
+        identifiers=("acme", "ACME-2"),
+        attribute_mapping={"email": "mail", "custom:team": "groups.0"},
+        groups=GroupMapping("groups", {"Admins": "staff"}, managed=False),
+        linking="verified_email",
+        sync="create",
+        creates=False,
+        trust_email=True,
+        trusted={"urn:acme:mfa": 2},
+        callback="shared",
+        managed=True,
+    )
+
+
+def full_identity(user_id: str = "ada", provider: str = "Acme", subject: str = "s-1") -> LinkedIdentity:
+    """With no field at its default."""
+    return LinkedIdentity(
+        pool=POOL,
+        user_id=user_id,
+        provider=provider,
+        subject=subject,
+        issuer="https://idp.acme.example",
+        linked_at=NOW,
+        name="ada@acme.example",
+        used_at=NOW + 1,
+        sealed_refresh_token="c2VhbGVk",
     )
 
 

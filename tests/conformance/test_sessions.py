@@ -23,7 +23,10 @@ from tests.conformance.sql_stores import default_fields
 pytestmark = pytest.mark.anyio
 
 
-PROOFS = (Proof("password", 1000, 900, True, True), Proof("passkey", 1001, 901, True, True))
+PROOFS = (
+    Proof("password", 1000, 900, True, True, "Acme", ("hwk",)),
+    Proof("federated", 1001, 901, True, True, "Acme", ("hwk", "pin")),
+)
 
 
 def a_session(key: str = "key", user: str = "ada", created_at: int = 1000, **changes: object) -> Session:
@@ -41,6 +44,7 @@ def a_session(key: str = "key", user: str = "ada", created_at: int = 1000, **cha
         address="2001:db8::1",
         place="KR 서울",
         tasks={"add_factor": "totp"},
+        upstream="sealed",
     )
     return replace(session, **changes)
 
@@ -63,6 +67,7 @@ def a_request() -> AuthorizationRequest:
         acr_values=("1", "2"),
         resource=("https://orders.example",),
         claims={"id_token": ("email",), "userinfo": ()},
+        identity_provider="Acme",
     )
 
 
@@ -91,6 +96,12 @@ def a_sign_in(ident: str = "s", version: int = 0, **changes: object) -> SignIn:
         risks=("new_device", "new_network"),
         custom="sealed",
         custom_asks="password",
+        provider="Acme",
+        trouble="provider_cancelled Acme",
+        upstream="sealed",
+        joining="sealed",
+        joining_by="Acme",
+        joining_user="ada",
     )
     return replace(sign_in, **changes)
 

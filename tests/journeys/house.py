@@ -306,10 +306,11 @@ async def house(
     base_url: str = BASE,
     decorate: Any = lambda stores: stores,
     talkative: bool = False,
+    http: Any = None,
 ) -> AsyncIterator[House]:
     """A server with the pools (one by default), clients, and the users ada and bob in the first.
 
-    `decorate` may stand something in front of the memory stores, such as a fault. A `talkative` server logs as one that
+    `http` leads to other servers, if there are any. `decorate` may stand something in front of the memory stores, such as a fault. A `talkative` server logs as one that
     serves does, every request included; else what it logs is in `House.logs`.
     """
     time = Time()
@@ -342,7 +343,7 @@ async def house(
         announcements=_Still(),
         metrics=Metrics(),
         redis_url="",
-        http=Outbound(("127.0.0.1",)),
+        http=http or Outbound(("127.0.0.1",)),
         trigger_calls=MemoryCalls(),
         master=master,
     )

@@ -55,6 +55,8 @@ def test_the_commands_are_those_of_the_design() -> None:
             *(f"user {c}" for c in ("invite", "update", "factors", "confirm", "reset", "unlock", "sign-out")),
             *("user import", "user export", "breached compile", "breached check", "audit head", "audit verify"),
             *(f"triggers {c}" for c in ("list", "log", "show", "replay", "test")),
+            *(f"idp {c}" for c in ("add", "list", "show", "test", "types", "enable", "disable", "delete")),
+            *("idp link", "idp unlink"),
             *(f"client {c}" for c in ("create", "list", "show", "rotate-secret", "delete")),
         ]
     )

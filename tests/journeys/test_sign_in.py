@@ -552,7 +552,7 @@ async def test_a_form_that_comes_second_shows_where_the_first_has_led(fate: str)
         sign_ins = at.services.sign_ins
         identify = sign_ins.identify
 
-        async def second(sign_in: Any, identifier: str) -> None:
+        async def second(sign_in: Any, identifier: str, *_: Any) -> None:
             await identify(sign_in, "bob")
             if fate == "forgotten":
                 at.stores.sessions._sign_ins.clear()
@@ -599,7 +599,8 @@ async def test_a_form_of_an_earlier_page_leaves_consent_unanswered(fields: dict[
 
 
 def test_there_is_no_page_for_an_end() -> None:
-    situation: Any = SimpleNamespace(step=Refuse("x", "y"), sign_in=SimpleNamespace(request=None, id="x"))
+    sign_in = SimpleNamespace(request=None, id="x", trouble=None, joining_by=None)
+    situation: Any = SimpleNamespace(step=Refuse("x", "y"), sign_in=sign_in)
     issuer: Any = SimpleNamespace(pool=pool(), url=ISSUER)
     with pytest.raises(AssertionError):
         step_view(issuer, situation, now=0)

@@ -9,11 +9,15 @@ from authserver.pages.views import (
     ConsentStep,
     ErrorPage,
     IdentifierStep,
+    LeavingStep,
     Method,
     PasswordStep,
+    ProveAccountStep,
     Provider,
     SignedOut,
     SignOutConfirm,
+    TrialDone,
+    UnsolicitedStep,
     scope_groups,
 )
 from tests.pages.samples import (
@@ -65,6 +69,59 @@ CORE: dict[str, State] = {
         ),
         {"client": SHOP},
     ),
+    "identifier-providers-alone": (
+        IdentifierStep(
+            local=False,
+            providers=(
+                Provider(name="Google", label="Google", icon="google"),
+                Provider(name="Kakao", label="Kakao", icon="kakao"),
+                Provider(name="Acme", label="Acme Corp"),
+            ),
+        ),
+        {"client": SHOP},
+    ),
+    "identifier-no-way": (IdentifierStep(local=False), {"client": SHOP}),
+    "identifier-cancelled": (
+        IdentifierStep(
+            trouble="provider_cancelled",
+            trouble_at="Google",
+            providers=(Provider(name="Google", label="Google", icon="google"),),
+        ),
+        {},
+    ),
+    "identifier-trouble": (
+        IdentifierStep(
+            trouble="provider_unavailable",
+            trouble_at="Acme Corp",
+            providers=(Provider(name="Acme", label="Acme Corp"),),
+        ),
+        {},
+    ),
+    "leaving": (
+        LeavingStep(provider=Provider(name="Google", label="Google", icon="google"), url="https://id.example/a?b=c"),
+        {"client": SHOP},
+    ),
+    "leaving-form": (
+        LeavingStep(
+            provider=Provider(name="Acme", label="Acme Corp"),
+            url="https://id.example/sso",
+            fields=(("SAMLRequest", "PHg+"), ("RelayState", "x")),
+        ),
+        {"client": SHOP},
+    ),
+    "prove-account": (
+        ProveAccountStep(
+            identifier="ada@example.com",
+            joining="Google",
+            providers=(Provider(name="Acme", label="Acme Corp"),),
+        ),
+        {"client": SHOP},
+    ),
+    "prove-account-closed": (ProveAccountStep(identifier="ada@example.com", joining="Google"), {}),
+    "unsolicited": (UnsolicitedStep(provider=Provider(name="Acme", label="Acme Corp")), {}),
+    "trial": (TrialDone(), {}),
+    "trial-failed": (TrialDone(well=False), {}),
+    "password-joining": (PasswordStep(identifier="ada@example.com", joining="Google"), {"client": SHOP}),
     "identifier-branded": (IdentifierStep(sign_up_url="/signup"), {"branding": BRANDED, "client": SHOP}),
     "identifier-long": (
         IdentifierStep(identifier=WORKER, accounts=(Account(id="w", name=WORKER, detail=LONG),)),

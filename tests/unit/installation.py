@@ -8,9 +8,10 @@ from authserver.accounts.directory import Users
 from authserver.accounts.provision import Plan, Tools, carry_out, gather, plan
 from authserver.crypto.passwords import Passwords
 from authserver.crypto.sealing import Sealer
-from authserver.effects import SystemRandom
+from authserver.effects import Http, SystemRandom
 from authserver.events import Event
 from authserver.model.keys import SigningKey
+from authserver.outbound import Outbound
 from authserver.poolfile import PoolFile, load_pool_file
 from authserver.store import Stores
 from authserver.store.memory import memory_stores
@@ -42,6 +43,7 @@ class Installation:
         self.sealer = Sealer(bytes(range(32)), self.random)
         self.key_ring = KeyRing(self.stores.registry, self.sealer, self.clock)
         self.passwords = Passwords(threads=2)
+        self.http: Http = Outbound(("127.0.0.1",))
         self.users = Users(
             self.stores.directory,
             self.stores.credentials,

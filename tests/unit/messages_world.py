@@ -25,6 +25,7 @@ _EMAIL = Message(
     network="203.0.113.9",
     when=NOW,
     factor="passkey",
+    provider="Google",
     ends_at=NOW + 600,
 )
 

@@ -468,9 +468,6 @@ def test_a_mistake_is_refused_and_its_twin_is_not(read: Read, name: str) -> None
 NOT_YET = {
     "domain": (POOL + 'domain = "login.acme.com"\n', "a domain of the pool's own"),
     "dynamic": (POOL + '[pool.registration]\ndynamic = "open"\n', "dynamic client registration"),
-    "linking": (POOL + '[pool.linking]\npolicy = "verified_email"\n', "federated sign-in"),
-    "providers": (POOL + '[[identity_providers]]\nname = "Google"\ntype = "google"\n', "federated sign-in"),
-    "client's providers": (POOL + WEB + 'identity_providers = ["Pool", "Google"]\n', "federated sign-in"),
     "jwks": (POOL + WEB + 'jwks_uri = "https://app.example/jwks"\n', "clients with keys of their own"),
 }
 
@@ -480,7 +477,7 @@ def test_a_feature_of_later_versions_is_refused_rather_than_ignored(read: Read, 
     text, feature = NOT_YET[name]
     (sentence,) = refusal(read, text)
     assert f"asks for {feature}, which this version does not have yet" in sentence
-    assert f"in pool.toml line {text.count(chr(10)) if name != 'providers' else 3} " in sentence
+    assert f"in pool.toml line {text.count(chr(10))} " in sentence
 
 
 def test_a_word_that_is_none_of_those_that_may_be_is_named_with_the_nearest(read: Read) -> None:

@@ -51,7 +51,9 @@ from authserver.signin.step_types import (
     Identify,
     Invite,
     KeepAccount,
+    Leave,
     Open,
+    ProveAccount,
     Recover,
     Refuse,
     SetPassword,
@@ -75,6 +77,8 @@ PASSWORD, TOTP, MAIL, TEXT, BACKUP = (
 )
 PASSKEY, TOUCH = Proof("passkey", NOW - 90, verified=True), Proof("passkey", NOW - 90)
 DEVICE = Proof("device", NOW - 100)
+WORD = Proof("federated", NOW - 100, provider="Acme")
+WORD_OF_TWO = replace(WORD, verified=True)
 
 
 def by(*proofs: Proof, user_id: str = "ada") -> Authentication:
@@ -88,7 +92,9 @@ REQUEST = AuthorizationRequest("web", "https://app.example.com/cb", True, ("open
 SIGN_IN = SignIn("id", "pool", "browser", REQUEST, NOW, NOW + 1800)
 CLIENT = Client("web", "pool")
 ASKING = replace(CLIENT, require_consent=True)
+ONE_PROVIDER = replace(CLIENT, identity_providers=("Acme",))
 USER = User("ada", "pool", "Ada", email="ada@example.com", email_verified=True)
+EXTERNAL = replace(USER, state="external")
 
 _FACTS = {f for f in Facts.__slots__ if f not in {"pool", "sign_in", "client", "session", "consent"}}
 _POOL = {"mfa", "session_policy", "sign_up_policy", "attributes_policy", "recovery_policy"}
@@ -261,7 +267,39 @@ ACCOUNT: dict[str, tuple[Facts, object]] = {
     ),
     "to be deleted": (proven(PASSWORD, user=CLOSING), KeepAccount(NOW + 5)),
     "disabled": (proven(PASSWORD, user=replace(USER, state="disabled")), Identify()),
-    "disabled in another way": (proven(PASSWORD, user=replace(USER, state="external")), Identify()),
+    "of another provider, by a password": (proven(PASSWORD, user=EXTERNAL), Identify()),
+    "of another provider, by its word": (proven(WORD, user=EXTERNAL), Open("ada", (WORD,))),
+    "of another provider, by its word and more": (
+        proven(WORD, user=EXTERNAL, mfa=mfa("required", "totp"), summary=has("totp")),
+        EnterCode("totp", "ada", True),
+    ),
+    "of another provider, whose word is worth two": (
+        proven(WORD_OF_TWO, user=EXTERNAL, mfa=mfa("required", "totp"), summary=has("totp")),
+        Open("ada", (WORD_OF_TWO,)),
+    ),
+    "on to another provider": (facts(provider="Acme"), Leave("Acme")),
+    "on to another provider, though signed in": (facts(provider="Acme", session=SESSION), Finish(ADA)),
+    "the client takes one provider alone": (facts(ONE_PROVIDER), Identify(methods=())),
+    "the client takes one provider alone, not the pool's session": (
+        facts(ONE_PROVIDER, session=SESSION),
+        Identify(methods=()),
+    ),
+    "the client takes one provider alone, and its session": (
+        facts(ONE_PROVIDER, session=replace(SESSION, authentication=by(WORD))),
+        Finish(by(WORD)),
+    ),
+    "the request names a provider, and the session is another's": (
+        facts(session=SESSION, identity_provider="Acme", provider="Acme"),
+        Leave("Acme"),
+    ),
+    "an identity waits for an account with a password": (
+        facts(identifier="ada", joining_user="ada", joining=USER),
+        EnterPassword("ada"),
+    ),
+    "an identity waits for an account without one": (
+        facts(identifier="ada", joining_user="ada", joining=EXTERNAL),
+        ProveAccount("ada"),
+    ),
     "just registered without a password": (
         facts(user_id="ada", method="confirm", code="c", user=UNCONFIRMED, identifier="a", mfa=MAIL_FIRST),
         ConfirmAddress(),

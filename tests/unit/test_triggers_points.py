@@ -19,6 +19,7 @@ from authserver.triggers.answers import (
     ChallengeVerdict,
     ClaimChanges,
     GroupOverride,
+    InboundAttributes,
     MessageTexts,
     Migration,
     NextChallenge,
@@ -32,6 +33,7 @@ from authserver.triggers.challenge_points import (
     DefineAuthChallenge,
     VerifyAuthChallenge,
 )
+from authserver.triggers.federation_points import InboundFederation
 from authserver.triggers.message_points import CustomMessage, CustomSender
 from authserver.triggers.points import (
     PostAuthentication,
@@ -246,6 +248,15 @@ EVENTS: list[tuple[Any, str, dict[str, object]]] = [
         ),
     ),
     (
+        InboundFederation("Acme", "SAML", {"samlResponse": {"groups": ["a", "b"]}}),
+        "V1_0",
+        envelope(
+            "InboundFederation_ExternalProvider",
+            {"providerName": "Acme", "providerType": "SAML", "attributes": {"samlResponse": {"groups": ["a", "b"]}}},
+            {"userAttributesToMap": {}},
+        ),
+    ),
+    (
         CustomSender("sms", "Authentication", ATTRIBUTES, "123456", {"m": "1"}),
         "V1_0",
         envelope(
@@ -366,6 +377,8 @@ GOOD: list[tuple[TriggerPoint, str, Mapping[str, object], object]] = [
             GroupOverride(("g",), ("r",), "r"),
         ),
     ),
+    ("inbound_federation", "V1_0", {}, InboundAttributes()),
+    ("inbound_federation", "V1_0", {"userAttributesToMap": {"email": "a@b.c"}}, InboundAttributes({"email": "a@b.c"})),
     ("user_migration", "V1_0", {"userAttributes": None}, Migration()),
     ("user_migration", "V1_0", {"userAttributes": {}}, Migration()),
     (
@@ -393,6 +406,7 @@ def test_a_good_answer_is_read(
 
 
 BAD: list[tuple[TriggerPoint, str, Mapping[str, object]]] = [
+    ("inbound_federation", "V1_0", {"userAttributesToMap": {"email": 7}}),
     ("pre_sign_up", "V1_0", {"autoConfirmUser": "true"}),
     ("pre_sign_up", "V1_0", {"autoVerifyEmail": 1}),
     ("define_auth_challenge", "V1_0", {}),

@@ -20,9 +20,11 @@ from authserver.adapters.sql.directory_rows import (
 )
 from authserver.adapters.sql.directory_search import count_of, page_of
 from authserver.adapters.sql.documents import Values
+from authserver.adapters.sql.identities_rows import identity_values
 from authserver.adapters.sql.tables import credentials as credential_table
 from authserver.adapters.sql.tables import (
     group_memberships,
+    linked_identities,
     password_credentials,
     password_failures,
     user_words,
@@ -33,6 +35,7 @@ from authserver.errors import NotFound
 from authserver.model.credentials import Credential
 from authserver.model.users import PasswordCredential, User, UserFilter, UserState, fold
 from authserver.store.protocols import EVERYBODY
+from federation.model import LinkedIdentity
 
 _UNKNOWN_COUNTERS = 64
 
@@ -96,6 +99,7 @@ _PASSWORD = sa.select(
     password_credentials.c.hash, password_credentials.c.set_at, password_credentials.c.expires_at
 ).where(_IS_PASSWORD)
 _ADD_CREDENTIALS = sa.insert(credential_table)
+_ADD_IDENTITIES = sa.insert(linked_identities)
 _ADD_PASSWORD = sa.insert(password_credentials)
 _REPLACE_PASSWORD = (
     sa.update(password_credentials)
@@ -145,6 +149,7 @@ class SqlDirectory:
         user: User,
         password: PasswordCredential | None = None,
         credentials: Sequence[Credential] = (),
+        identities: Sequence[LinkedIdentity] = (),
     ) -> None:
         row = user_values(pool, user)
         words = _words(row)
@@ -160,6 +165,8 @@ class SqlDirectory:
                 connection.execute(_ADD_PASSWORD, password_values(pool, password))
             if credentials:
                 connection.execute(_ADD_CREDENTIALS, [credential_values(pool, one) for one in credentials])
+            if identities:
+                connection.execute(_ADD_IDENTITIES, [identity_values(pool, one) for one in identities])
 
         await self._database.write(create)
 

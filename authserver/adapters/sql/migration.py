@@ -20,7 +20,7 @@ from authserver.errors import Invalid
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`."""
 
 Outcome = Literal["created", "upgraded", "current", "newer"]

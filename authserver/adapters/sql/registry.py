@@ -19,13 +19,24 @@ from authserver.adapters.sql.registry_rows import (
     key_values,
     pool_of,
     pool_values,
+    provider_of,
+    provider_values,
 )
-from authserver.adapters.sql.tables import clients, pool_groups, pools, registry_version, signing_keys
+from authserver.adapters.sql.tables import (
+    clients,
+    identity_providers,
+    pool_groups,
+    pools,
+    provider_names,
+    registry_version,
+    signing_keys,
+)
 from authserver.adapters.sql.upsert import insert_or_replace
 from authserver.errors import Conflict, NotFound
 from authserver.model.clients import Client
 from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
+from federation.model import IdentityProvider, ProviderName
 
 _POOL = sa.bindparam("pool", type_=pools.c.id.type)
 _CLIENT_ID = sa.bindparam("client_id", type_=clients.c.client_id.type)
@@ -55,6 +66,32 @@ _DELETE_KEY = sa.delete(signing_keys).where(
     signing_keys.c.pool == _POOL, signing_keys.c.kid == sa.bindparam("kid", type_=signing_keys.c.kid.type)
 )
 
+_NAME = sa.bindparam("name", type_=identity_providers.c.name.type)
+_OF_POOL = sa.select(identity_providers.c.document).where(identity_providers.c.pool == _POOL)
+_PROVIDER = _OF_POOL.where(identity_providers.c.name == _NAME)
+_PROVIDERS = _OF_POOL.order_by(identity_providers.c.position, identity_providers.c.name)
+_LISTED = _PROVIDERS.where(identity_providers.c.listed).limit(sa.bindparam("page", type_=sa.Integer()))
+_PLACES = sa.select(identity_providers.c.name).where(identity_providers.c.pool == _POOL)
+_IN_ORDER = _PLACES.order_by(identity_providers.c.position, identity_providers.c.name)
+_MOVE = (
+    sa.update(identity_providers)
+    .where(
+        identity_providers.c.pool == sa.bindparam("of_pool", type_=identity_providers.c.pool.type),
+        identity_providers.c.name == sa.bindparam("of_name", type_=identity_providers.c.name.type),
+    )
+    .values(position=sa.bindparam("to", type_=sa.BigInteger()))
+)
+_DELETE_PROVIDER = sa.delete(identity_providers).where(
+    identity_providers.c.pool == _POOL, identity_providers.c.name == _NAME
+)
+_CALLED = sa.select(provider_names.c.provider).where(
+    provider_names.c.pool == _POOL,
+    provider_names.c.kind == sa.bindparam("kind", type_=provider_names.c.kind.type),
+    provider_names.c.value == sa.bindparam("value", type_=provider_names.c.value.type),
+)
+_DROP_NAMES = sa.delete(provider_names).where(provider_names.c.pool == _POOL, provider_names.c.provider == _NAME)
+_ADD_NAMES = sa.insert(provider_names)
+
 
 class SqlRegistry:
     """`store.protocols.Registry` over one database."""
@@ -64,6 +101,7 @@ class SqlRegistry:
         self._put_pool = insert_or_replace(database.dialect, pools)
         self._put_client = insert_or_replace(database.dialect, clients)
         self._put_key = insert_or_replace(database.dialect, signing_keys)
+        self._put_provider = insert_or_replace(database.dialect, identity_providers)
 
     async def version(self) -> int:
         rows = await self._database.fetch(_VERSION, {})
@@ -141,6 +179,49 @@ class SqlRegistry:
             return True
 
         await self._change(change)
+
+    async def provider(self, pool: str, name: str) -> IdentityProvider | None:
+        return _first(provider_of, await self._database.fetch(_PROVIDER, {"pool": pool, "name": name}))
+
+    async def providers(self, pool: str) -> list[IdentityProvider]:
+        return await self._database.read(
+            lambda c: [provider_of(row) for row in c.execute(_PROVIDERS, {"pool": pool})], []
+        )
+
+    async def shown_providers(self, pool: str, limit: int = 30) -> list[IdentityProvider]:
+        return [provider_of(row) for row in await self._database.fetch(_LISTED, {"pool": pool, "page": limit})]
+
+    async def provider_called(self, pool: str, kind: ProviderName, value: str) -> str | None:
+        rows = await self._database.fetch(_CALLED, {"pool": pool, "kind": kind, "value": value})
+        return _first(lambda row: str(row[0]), rows)
+
+    async def put_provider(self, pool: str, provider: IdentityProvider, position: int | None = None) -> None:
+        named = {"pool": pool, "name": provider.name}
+        names = [{"pool": pool, "kind": k, "value": v, "provider": provider.name} for k, v in sorted(provider.names())]
+
+        def put(connection: sa.Connection) -> bool:
+            _require_pool(connection, pool)
+            order = list(connection.execute(_IN_ORDER, {"pool": pool}).scalars())
+            at = order.index(provider.name) if provider.name in order else len(order)
+            connection.execute(self._put_provider, provider_values(pool, provider, at))
+            connection.execute(_DROP_NAMES, named)
+            for name in names:
+                if connection.execute(_CALLED, name).first() is not None:
+                    raise Conflict(f"The {name['kind']} {name['value']} belongs to another provider.")
+            if names:
+                connection.execute(_ADD_NAMES, names)
+            if position is not None and (at < len(order) or position < at):
+                moved = [name for name in order if name != provider.name]
+                moved.insert(position, provider.name)
+                places = [{"of_pool": pool, "of_name": name, "to": place} for place, name in enumerate(moved)]
+                connection.execute(_MOVE, places)
+            return True
+
+        await self._change(put)
+
+    async def delete_provider(self, pool: str, name: str) -> bool:
+        parameters = {"pool": pool, "name": name}
+        return await self._change(lambda connection: connection.execute(_DELETE_PROVIDER, parameters).rowcount > 0)
 
     async def _change(self, change: Callable[[sa.Connection], bool]) -> bool:
         """Make a change, which says whether it changed anything, and count the version up if it did."""

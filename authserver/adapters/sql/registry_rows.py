@@ -11,6 +11,7 @@ from authserver.model.pools import (
     AttributeDefinition,
     Branding,
     Group,
+    Linking,
     MessagePolicy,
     MfaPolicy,
     PasswordPolicy,
@@ -24,6 +25,7 @@ from authserver.model.pools import (
     TokenPolicy,
     Trigger,
 )
+from federation.model import GroupMapping, IdentityProvider
 
 _POLICIES: Mapping[str, type] = {
     "sign_up": SignUpPolicy,
@@ -32,10 +34,11 @@ _POLICIES: Mapping[str, type] = {
     "recovery": RecoveryPolicy,
     "account": AccountPolicy,
     "messages": MessagePolicy,
+    "linking": Linking,
 }
 """The policies in the document `policies`, which has the triggers too."""
 
-_EXTRAS = ("read_attributes", "write_attributes", "mfa", "branding")
+_EXTRAS = ("read_attributes", "write_attributes", "mfa", "branding", "identity_providers")
 """The fields of a client in the document `extras`."""
 
 
@@ -218,6 +221,22 @@ def _extras(stored: Mapping[str, Any]) -> dict[str, Any]:
     if "branding" in found:
         found["branding"] = record(Branding, found["branding"])
     return found
+
+
+def provider_values(pool: str, provider: IdentityProvider, position: int) -> Values:
+    return {
+        "pool": pool,
+        "name": provider.name,
+        "position": position,
+        "listed": provider.enabled and provider.shown,
+        "document": to_json(provider),
+    }
+
+
+def provider_of(row: Row) -> IdentityProvider:
+    stored = from_json(row[0])
+    groups = stored.get("groups")
+    return record(IdentityProvider, stored, groups=record(GroupMapping, groups) if groups is not None else None)
 
 
 def key_values(pool: str, key: SigningKey) -> Values:

@@ -8,6 +8,7 @@ from authserver.adapters.sql.credentials import SqlCredentials
 from authserver.adapters.sql.database import Database
 from authserver.adapters.sql.directory import SqlDirectory
 from authserver.adapters.sql.grants import SqlGrants
+from authserver.adapters.sql.identities import SqlIdentities
 from authserver.adapters.sql.journal import SqlJournal
 from authserver.adapters.sql.registry import SqlRegistry
 from authserver.adapters.sql.url import postgres_dsn, sqlite_path
@@ -20,6 +21,7 @@ class SqlStores:
     registry: SqlRegistry
     directory: SqlDirectory
     credentials: SqlCredentials
+    identities: SqlIdentities
     journal: SqlJournal
     grants: SqlGrants
     database: Database
@@ -55,6 +57,7 @@ async def open_sql(url: str, *, wait: float = 5.0, bare: int = 8, pooled: int = 
         registry=SqlRegistry(database),
         directory=SqlDirectory(database),
         credentials=SqlCredentials(database),
+        identities=SqlIdentities(database),
         journal=SqlJournal(database),
         grants=SqlGrants(database),
         database=database,

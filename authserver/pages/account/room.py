@@ -16,6 +16,7 @@ from authserver.errors import (
 )
 from authserver.pages.account.visit import Visit, begin_sign_in, enter
 from authserver.pages.frame import Frame, check_form
+from authserver.pages.security import form_target
 from authserver.pages.step_views import account_of
 from authserver.pages.views import AccountClosed, Notice, Reauthenticate, View
 from authserver.services import Services
@@ -38,7 +39,16 @@ class To:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-Outcome = To | View | Answer
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Show what sends the browser to another site: a form of the page, or its header, leads to `to`."""
+
+    view: View
+    to: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Outcome = To | Away | View | Answer
 Show = Callable[[Visit, Refusal | None, Params], Awaitable[View | To]]
 """Makes the room's view: what was refused and the form that it came with are for showing it once more."""
 Take = Callable[[Visit, Params], Awaitable[Outcome]]
@@ -125,9 +135,19 @@ class Room:
             if outcome.notice is not None:
                 query["notice"] = outcome.notice
             return redirect(303, visit.url(outcome.path, **query), *outcome.headers)
+        if isinstance(outcome, Away):
+            return self._page(visit, outcome.view, headers=list(outcome.headers), targets=(form_target(outcome.to),))
         return self._page(visit, outcome, status=status, headers=headers)
 
-    def _page(self, visit: Visit, view: View, *, status: int = 200, headers: Headers | None = None) -> Answer:
+    def _page(
+        self,
+        visit: Visit,
+        view: View,
+        *,
+        status: int = 200,
+        headers: Headers | None = None,
+        targets: tuple[str, ...] = (),
+    ) -> Answer:
         kept = {name: value for name in self._kept if (value := visit.query.get(name)) is not None}
         return self._frame.page(
             visit.services,
@@ -139,4 +159,5 @@ class Room:
             query=kept,
             purpose=PURPOSE,
             headers=headers,
+            form_targets=targets,
         )

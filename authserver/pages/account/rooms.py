@@ -1,6 +1,6 @@
 """The rooms of the account page by their addresses."""
 
-from authserver.pages.account import activity, apps, data, profile, security, sessions, tasks
+from authserver.pages.account import activity, apps, data, identities, profile, security, sessions, tasks
 from authserver.pages.account.gone import DELETED, GonePage
 from authserver.pages.account.room import Room
 from authserver.pages.account.visit import PATHS
@@ -14,6 +14,18 @@ def rooms(frame: Frame) -> dict[str, Room | GonePage]:
         (PATHS["security"], Room(frame, PATHS["security"], security.show, security.take, guarded="factor")),
         (PATHS["sessions"], Room(frame, PATHS["sessions"], sessions.show, sessions.take)),
         (PATHS["apps"], Room(frame, PATHS["apps"], apps.show, apps.take)),
+        (PATHS["identities"], Room(frame, PATHS["identities"], identities.show, identities.take, guarded="factor")),
+        (
+            identities.UNLINK,
+            Room(
+                frame,
+                identities.UNLINK,
+                identities.show_unlinking,
+                identities.take_unlinking,
+                guarded="factor",
+                kept=("id",),
+            ),
+        ),
         (PATHS["activity"], Room(frame, PATHS["activity"], activity.show, activity.take, kept=("before",))),
         (PATHS["data"], Room(frame, PATHS["data"], data.show, data.take, guarded="export")),
         (activity.OBJECT, Room(frame, activity.OBJECT, activity.show_objection, activity.take_objection)),

@@ -48,7 +48,7 @@ async def show(visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
         frame=visit.frame("security"),
         has_password=password is not None,
         password_changed_at=password.set_at if password is not None else None,
-        can_change_password="password" in pool.mfa.first_factors,
+        can_change_password=await visit.services.linked_logins.may_have_password(pool, user),
         passkeys=tuple(_passkey(c) for c in passkeys) if has_passkeys else None,
         factors=tuple(_factor(visit, c) for c in credentials if c.kind != "passkey"),
         addable=tuple(addable),

@@ -25,8 +25,10 @@ from authserver.web import Params, set_cookie
 HERE = PATHS["security"]
 
 
-async def show_password(visit: Visit, refusal: Refusal | None, _form: Params) -> View:
+async def show_password(visit: Visit, refusal: Refusal | None, _form: Params) -> View | To:
     """A new password. The old one is not asked for again: the sign-in is a few minutes old at most."""
+    if not await visit.services.linked_logins.may_have_password(visit.pool, visit.user):
+        return To(HERE, "nothing_changed")
     stored = await visit.services.stores.directory.password(visit.pool.id, visit.user.id)
     return ChangePassword(
         username=visit.user.username,
@@ -43,6 +45,8 @@ async def take_password(visit: Visit, form: Params) -> Outcome:
     """Everything that the old password opened ends; this browser gets a new session. Raises Invalid, WeakPassword."""
     services, pool = visit.services, visit.pool
     password = form.get("new_password") or ""
+    if not await services.linked_logins.may_have_password(pool, visit.user):
+        return To(HERE, "nothing_changed")
     if not password:
         raise Invalid("Enter a new password.", field="new_password")
     before = await services.stores.directory.password(pool.id, visit.user.id)

@@ -9,7 +9,7 @@ from authserver.crypto.secrets import digest
 from authserver.model.pools import Pool
 from authserver.model.sessions import AuthorizationRequest, Session
 from authserver.model.users import User
-from authserver.pages.sign_in import current_session
+from authserver.pages.sign_in import BY, current_session
 from authserver.pages.step_views import account_of
 from authserver.pages.taking import origin_of
 from authserver.pages.views import AccountFrame, Flash, Notice, Section
@@ -25,6 +25,7 @@ PATHS: dict[Section, str] = {
     "security": f"{HOME}/security",
     "sessions": f"{HOME}/sessions",
     "apps": f"{HOME}/apps",
+    "identities": f"{HOME}/identities",
     "activity": f"{HOME}/activity",
     "data": f"{HOME}/data",
 }
@@ -41,6 +42,8 @@ class Visit:
     session: Session
     user: User
     query: Params
+    federated: bool = False
+    """Whether the pool has other providers, or had."""
 
     @property
     def pool(self) -> Pool:
@@ -72,7 +75,9 @@ class Visit:
         return AccountFrame(
             account=account_of(self.user),
             section=section,
-            urls=tuple((name, self.url(path)) for name, path in PATHS.items()),
+            urls=tuple(
+                (name, self.url(path)) for name, path in PATHS.items() if name != "identities" or self.federated
+            ),
             sign_out_url=self.url("/logout"),
             flash=flash,
             closing_at=self.user.delete_after,
@@ -87,7 +92,10 @@ async def enter(services: Services, issuer: Issuer, request: Request, path: str)
         user = await services.stores.directory.user(issuer.pool.id, session.authentication.user_id)
         _, new_cookie = browser_cookie(services, issuer.pool.id, request)
         if user is not None and user.can_sign_in and not new_cookie:
-            return Visit(services, issuer, request, session, user, query)
+            federated = bool(await services.registry.shown_providers(issuer.pool.id, 1)) or bool(
+                await services.linked_logins.of(issuer.pool, user)
+            )
+            return Visit(services, issuer, request, session, user, query, federated)
         if user is not None and user.can_sign_in and request.method != "POST":
             # Forms are bound to the browser's cookie, so it must have one before a page is made.
             asked = urlencode(query.pairs())
@@ -108,16 +116,17 @@ async def begin_sign_in(
     """Start a sign-in that comes back to a page of the account."""
     browser, new_cookie = browser_cookie(services, issuer.pool.id, request)
     kept = [(n, v) for n, v in request.query().pairs() if n in {"id", "kind"}]
-    query = f"?{urlencode(kept)}" if kept else ""
+    back = f"?{urlencode(kept)}" if kept else ""
     wanted = AuthorizationRequest(
         client_id=ACCOUNT,
-        redirect_uri=f"{issuer.url}{path}{query}",
+        redirect_uri=f"{issuer.url}{path}{back}",
         redirect_uri_sent=True,
         scope=(),
-        query=f"{ACCOUNT}{path}{query}",
+        query=f"{ACCOUNT}{path}{back}",
         prompt=prompt,
     )
     situation = await services.sign_ins.start(issuer.pool, wanted, digest(browser), session)
     await services.sign_ins.keep(situation.sign_in, request.address)
     headers: Headers = new_cookie
-    return redirect(status, f"{issuer.url}/login?{urlencode({'signin': situation.sign_in.id})}", *headers)
+    query = {"signin": situation.sign_in.id, **({BY: "form"} if status == 303 else {})}
+    return redirect(status, f"{issuer.url}/login?{urlencode(query)}", *headers)

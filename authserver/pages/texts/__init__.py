@@ -28,6 +28,7 @@ from authserver.pages.texts.faults import (
 from authserver.pages.texts.mark import gettext_noop
 from authserver.pages.texts.methods import METHODS, MethodWords
 from authserver.pages.texts.names import SCOPES, ScopeWords, SignInName, sign_in_name
+from authserver.pages.texts.providers import TROUBLES, trouble
 
 __all__ = [
     "ADVICE",
@@ -47,6 +48,7 @@ __all__ = [
     "SECTIONS",
     "SLOTS",
     "STRENGTHS",
+    "TROUBLES",
     "ErrorWords",
     "MethodWords",
     "ScopeWords",
@@ -57,4 +59,5 @@ __all__ = [
     "field_fault",
     "gettext_noop",
     "sign_in_name",
+    "trouble",
 ]

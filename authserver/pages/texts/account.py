@@ -79,11 +79,13 @@ NOTICES: Mapping[str, NoticeWords] = {
     "nothing_changed": NoticeWords(gettext_noop("Nothing was changed.")),
     "last_factor": NoticeWords(gettext_noop("A second step is required here, so the last one cannot be removed.")),
     "last_way_in": NoticeWords(gettext_noop("This is your only way to sign in, so it cannot be removed.")),
+    "identity_taken": NoticeWords(gettext_noop("That login belongs to another account here.")),
+    "identity_failed": NoticeWords(gettext_noop("That login was not linked. Try again, or choose another one.")),
     "failed": NoticeWords(gettext_noop("That did not work. Try again.")),
 }
 """By `Notice`."""
 
-BAD_NOTICES = frozenset({"last_factor", "last_way_in", "failed"})
+BAD_NOTICES = frozenset({"last_factor", "last_way_in", "identity_taken", "identity_failed", "failed"})
 PLAIN_NOTICES = frozenset({"nothing_changed", "change_cancelled", "code_sent", "deletion_planned"})
 
 

@@ -87,6 +87,7 @@ from authserver.pages.views.parts import (
     Strength,
     Terms,
 )
+from authserver.pages.views.providers import LeavingStep, ProveAccountStep, TrialDone, UnsolicitedStep
 from authserver.pages.views.recover import (
     RecoverAsk,
     RecoverClosed,
@@ -172,6 +173,7 @@ __all__ = [
     "IdentityLine",
     "InvitationStep",
     "LanguageLink",
+    "LeavingStep",
     "LinkConfirm",
     "LinkDone",
     "LinkGone",
@@ -192,6 +194,7 @@ __all__ = [
     "PasswordRules",
     "PasswordStep",
     "ProfileSection",
+    "ProveAccountStep",
     "Provider",
     "Reauthenticate",
     "RecoverAsk",
@@ -219,7 +222,9 @@ __all__ = [
     "Terms",
     "TermsStep",
     "Theme",
+    "TrialDone",
     "Unlink",
+    "UnsolicitedStep",
     "View",
     "scope_groups",
 ]

@@ -42,9 +42,11 @@ Notice = Literal[
     "nothing_changed",
     "last_factor",
     "last_way_in",
+    "identity_taken",
+    "identity_failed",
     "failed",
 ]
-"""What just happened, shown once on the next page. The last four are not successes."""
+"""What just happened, shown once on the next page. The last six are not successes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,11 +61,14 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """An identity provider's button: id `provider-<name>`, form `provider` with the field `provider`."""
+    """An identity provider's button: id `provider-<name>`, form `provider` with the field `provider`. Its mark is the image
+    of `logo_uri`, or the drawing called `icon`, or a globe.
+    """
 
     name: str
     label: str
     logo_uri: str | None = None
+    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

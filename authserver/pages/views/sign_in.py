@@ -1,5 +1,7 @@
 """The steps of a sign-in. Every form has the hidden field `step`, which names it, and `csrf`.
 
+Steps that prove an account may say for what: `joining` is the provider whose login is linked to it then.
+
 All steps that prove something may list `others`, the further methods: at most two are offered by name (form `method`
 with the field `method`, a `MethodKind`), more by one button (form `choose_method`).
 """
@@ -37,6 +39,8 @@ class IdentifierStep:
             turns on autofill and the passkey button. None where passkeys are no first factor.
         passkey_state: where the ceremony stands.
         providers: buttons below the form.
+        local: whether the pool's own accounts are taken; without, there are only the buttons.
+        trouble: what became of a sign-in at the provider `trouble_at` (a code of `texts.trouble`).
     """
 
     template: ClassVar[str] = "identifier.html"
@@ -50,6 +54,9 @@ class IdentifierStep:
     passkey_options: str | None = None
     passkey_state: PasskeyState = "ready"
     providers: tuple[Provider, ...] = ()
+    local: bool = True
+    trouble: str = ""
+    trouble_at: str = ""
 
     @property
     def images(self) -> tuple[str | None, ...]:
@@ -79,6 +86,7 @@ class PasswordStep:
     reauthentication: bool = False
     forgot_password_url: str | None = None
     others: tuple[Method, ...] = ()
+    joining: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,7 @@ class MethodStep:
     reauthentication: bool = False
     fault: Literal["unavailable", "throttled"] | None = None
     retry_after: int | None = None
+    joining: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,7 @@ class PasskeyStep:
     others: tuple[Method, ...] = ()
     fault: Literal["throttled"] | None = None
     retry_after: int | None = None
+    joining: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +162,7 @@ class CodeStep:
     remembered: bool = False
     others: tuple[Method, ...] = ()
     digits: int = 6
+    joining: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

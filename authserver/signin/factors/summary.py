@@ -91,7 +91,8 @@ def level(proofs: Iterable[Proof]) -> int:
 
     A remembered device and a pool's own challenge (`custom`) add nothing: nobody but the pool knows what it proves. A
     backup code counts like a sent one, for it lies about on paper. Beyond the list, a verified passkey and a TOTP code
-    are worth the highest level: they are two things, one of which knows its owner.
+    are worth the highest level: they are two things, one of which knows its owner. What another provider says is worth
+    what a password is, unless the pool believes it to be two factors.
     """
     proofs = tuple(proofs)
     given = {p.method for p in proofs}
@@ -102,7 +103,7 @@ def level(proofs: Iterable[Proof]) -> int:
         return 3
     if given & {"email_code", "sms_code", "totp"}:
         return 2
-    return 1 if given & {"password", "backup_codes", "custom"} else 0
+    return 1 if given & {"password", "backup_codes", "custom", "federated"} else 0
 
 
 def acr(pool: Pool, proofs: Iterable[Proof]) -> str:
@@ -112,13 +113,14 @@ def acr(pool: Pool, proofs: Iterable[Proof]) -> str:
 
 
 def is_multi_factor(proofs: Iterable[Proof]) -> bool:
-    """Whether there are two factors: of two kinds among what one knows (password), what was sent to one (mail, SMS),
-    and what one holds (authenticator app, passkey, backup codes). A passkey that made sure of its owner is two already.
+    """Whether there are two factors: of two kinds among what one knows (password, or another provider's word), what was
+    sent to one (mail, SMS), and what one holds (authenticator app, passkey, backup codes). A passkey that made sure of its
+    owner is two already, and so is a provider where the pool takes its word for that.
     """
     proofs = tuple(proofs)
     given = {p.method for p in proofs}
-    kinds = ("password" in given) + bool(given & _SENT) + bool(given & _OWN)
-    return kinds > 1 or any(p.method == "passkey" and p.verified for p in proofs)
+    kinds = bool(given & {"password", "federated"}) + bool(given & _SENT) + bool(given & _OWN)
+    return kinds > 1 or any(p.method in {"passkey", "federated"} and p.verified for p in proofs)
 
 
 def amr(proofs: Iterable[Proof]) -> tuple[str, ...]:
@@ -148,4 +150,4 @@ def _values(proof: Proof) -> tuple[str, ...]:
         case "passkey":
             return ("hwk" if proof.device_bound else "swk", "user")
         case _:
-            return ()
+            return proof.amr

@@ -10,6 +10,7 @@ from authserver.model.credentials import Credential
 from authserver.model.users import PasswordCredential, User, UserFilter, UserState, fold
 from authserver.store.protocols import EVERYBODY
 from authserver.store.search import found_by, search_words
+from federation.model import LinkedIdentity
 
 Key = tuple[str, str]
 
@@ -19,12 +20,14 @@ class MemoryDirectory:
         self,
         on_user_deleted: Callable[[str, str], None] = lambda _pool, _user: None,
         add_credentials: Callable[[str, Sequence[Credential]], None] = lambda _pool, _credentials: None,
+        add_identities: Callable[[str, Sequence[LinkedIdentity]], None] = lambda _pool, _identities: None,
     ) -> None:
         self._users: dict[Key, User] = {}
         self._passwords: dict[Key, PasswordCredential] = {}
         self._failures: dict[Key, int] = {}
         self._on_user_deleted = on_user_deleted
         self._add_credentials = add_credentials
+        self._add_identities = add_identities
 
     def _of_pool(self, pool: str) -> list[User]:
         return [u for (p, _), u in self._users.items() if p == pool]
@@ -56,10 +59,12 @@ class MemoryDirectory:
         user: User,
         password: PasswordCredential | None = None,
         credentials: Sequence[Credential] = (),
+        identities: Sequence[LinkedIdentity] = (),
     ) -> None:
         if (pool, user.id) in self._users:
             raise Conflict("The user id is taken.")
         self._check_unique(pool, user)
+        self._add_identities(pool, identities)
         self._add_credentials(pool, credentials)
         self._users[pool, user.id] = user
         if password is not None:

@@ -6,6 +6,7 @@ from authserver.errors import Conflict, NotFound
 from authserver.model.clients import Client
 from authserver.model.keys import SigningKey
 from authserver.model.pools import Pool
+from federation.model import IdentityProvider, ProviderName
 
 
 class MemoryRegistry:
@@ -14,6 +15,7 @@ class MemoryRegistry:
         self._pools: dict[str, Pool] = {}
         self._clients: dict[str, Client] = {}
         self._keys: dict[str, dict[str, SigningKey]] = {}
+        self._providers: dict[str, dict[str, IdentityProvider]] = {}
         self._on_client_deleted = on_client_deleted
 
     async def version(self) -> int:
@@ -73,3 +75,36 @@ class MemoryRegistry:
         for key in put:
             keys[key.kid] = key
         self._version += 1
+
+    async def provider(self, pool: str, name: str) -> IdentityProvider | None:
+        return self._providers.get(pool, {}).get(name)
+
+    async def providers(self, pool: str) -> list[IdentityProvider]:
+        return list(self._providers.get(pool, {}).values())
+
+    async def shown_providers(self, pool: str, limit: int = 30) -> list[IdentityProvider]:
+        return [p for p in self._providers.get(pool, {}).values() if p.enabled and p.shown][:limit]
+
+    async def provider_called(self, pool: str, kind: ProviderName, value: str) -> str | None:
+        found = (p.name for p in self._providers.get(pool, {}).values() if (kind, value) in p.names())
+        return next(found, None)
+
+    async def put_provider(self, pool: str, provider: IdentityProvider, position: int | None = None) -> None:
+        if pool not in self._pools:
+            raise NotFound(detail=f"no pool {pool}")
+        providers = self._providers.setdefault(pool, {})
+        for kind, value in provider.names():
+            if await self.provider_called(pool, kind, value) not in {None, provider.name}:
+                raise Conflict(f"The {kind} {value} belongs to another provider.")
+        providers[provider.name] = provider
+        if position is not None:
+            order = [name for name in providers if name != provider.name]
+            order.insert(position, provider.name)
+            self._providers[pool] = {name: providers[name] for name in order}
+        self._version += 1
+
+    async def delete_provider(self, pool: str, name: str) -> bool:
+        if self._providers.get(pool, {}).pop(name, None) is None:
+            return False
+        self._version += 1
+        return True

@@ -24,9 +24,18 @@ from authserver.adapters.sql.tables.directory import (
     users,
 )
 from authserver.adapters.sql.tables.grants import consents, grants, refresh_families, revocations, used_codes
+from authserver.adapters.sql.tables.identities import kept_documents, linked_identities
 from authserver.adapters.sql.tables.journal import audit_entries, audit_heads, outbox
 from authserver.adapters.sql.tables.metadata import METADATA
-from authserver.adapters.sql.tables.registry import clients, pool_groups, pools, registry_version, signing_keys
+from authserver.adapters.sql.tables.registry import (
+    clients,
+    identity_providers,
+    pool_groups,
+    pools,
+    provider_names,
+    registry_version,
+    signing_keys,
+)
 
 __all__ = [
     "METADATA",
@@ -40,11 +49,15 @@ __all__ = [
     "former_passwords",
     "grants",
     "group_memberships",
+    "identity_providers",
+    "kept_documents",
+    "linked_identities",
     "outbox",
     "password_credentials",
     "password_failures",
     "pool_groups",
     "pools",
+    "provider_names",
     "refresh_families",
     "registry_version",
     "revocations",

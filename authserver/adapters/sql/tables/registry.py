@@ -80,6 +80,31 @@ clients = sa.Table(
     sa.UniqueConstraint("client_id"),
 )
 
+# What is looked for is apart from the document: the button or not, and (below) the domains and identifiers.
+identity_providers = sa.Table(
+    "identity_providers",
+    METADATA,
+    of_pool(),
+    key("name", primary_key=True),
+    number("position"),
+    flag("listed"),
+    text("document"),
+    belongs_to(pools, "pool", to=["id"]),
+    sa.Index(None, "pool", "listed", "position"),
+)
+
+provider_names = sa.Table(
+    "provider_names",
+    METADATA,
+    of_pool(),
+    key("kind", primary_key=True),
+    long_key("value", primary_key=True),
+    key("provider"),
+    belongs_to(identity_providers, "pool", "provider", to=["pool", "name"]),
+    sa.Index(None, "pool", "provider"),
+    sqlite_with_rowid=False,
+)
+
 signing_keys = sa.Table(
     "signing_keys",
     METADATA,

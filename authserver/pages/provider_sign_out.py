@@ -1,0 +1,113 @@
+"""Sign-outs at other providers: the way back from one, and notices that a session ended there (DESIGN 4).
+
+`/oauth2/idplogout` takes the browser back from an OpenID provider, and `/oauth2/idplogout/{provider}` the logout tokens of
+OpenID Connect Back-Channel Logout 1.0. `/saml2/logout` takes both kinds of messages of SAML's Single Logout, by redirect and
+by POST. `/saml2/metadata/{provider}` is what a SAML provider reads about us.
+"""
+
+from authserver.broker.departures import Gone
+from authserver.errors import NotFound, ProtocolRefusal, SignInGone
+from authserver.pages.frame import Frame
+from authserver.pages.security import form_target
+from authserver.pages.sign_in import current_session, leaving_headers, leaving_view
+from authserver.services import Services
+from authserver.tokens.issuer import Issuer
+from authserver.web import NO_STORE, Answer, Params, Request, clear_cookie, redirect
+from federation.errors import FederationError
+from federation.model import Callback, FormPost, Redirect
+
+OAUTH, SAML, METADATA = "oauth2/idplogout", "saml2/logout", "saml2/metadata"
+
+_MOST_POSTED = 256 * 1024
+_LONGEST_STATE = 128
+
+
+class ProviderSignOutPage:
+    """Where browsers and providers come when a session ended there."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def back(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET `/oauth2/idplogout`: the browser is back from signing out at an OpenID provider."""
+        params = request.query()
+        return await self._on(services, issuer, request, _callback(services, "GET", params, request))
+
+    async def notice(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """POST `/oauth2/idplogout/{provider}`: a logout token (Back-Channel Logout 1.0, 2.5 to 2.8)."""
+        name = request.path.removeprefix(f"{OAUTH}/")
+        provider = await services.registry.provider(issuer.pool.id, name)
+        if provider is None:
+            raise NotFound(detail="no such identity provider")
+        callback = _callback(services, "POST", await request.form(_MOST_POSTED), request)
+        try:
+            ended = await services.broker.hear(issuer, provider, callback)
+        except FederationError as error:
+            raise ProtocolRefusal("invalid_request", "The logout token is not valid.", detail=error.detail) from error
+        await services.upstream.ended(issuer.pool, provider.name, ended)
+        return Answer(200, list(NO_STORE))
+
+    async def saml(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET and POST `/saml2/logout`: an answer to our request, or a request of the provider's."""
+        if request.method == "POST":
+            params = await request.form(_MOST_POSTED)
+            callback = _callback(services, "POST", params, request)
+        else:
+            params = request.query()
+            callback = _callback(services, "GET", params, request)
+        if params.get("SAMLResponse") is not None:
+            return await self._on(services, issuer, request, callback)
+        provider = await services.broker.recognized(issuer, callback)
+        if provider is None:
+            raise ProtocolRefusal("invalid_request", "No identity provider here sends this message.")
+        try:
+            ended = await services.broker.hear(issuer, provider, callback)
+        except FederationError as error:
+            raise ProtocolRefusal(
+                "invalid_request", "The message could not be verified.", detail=error.detail
+            ) from error
+        here = await current_session(services, issuer, request)
+        await services.upstream.ended(issuer.pool, provider.name, ended, here)
+        outgoing = ended.answer
+        cookie = clear_cookie(services.cookie_name(issuer.pool.id, "session"), secure=services.secure)
+        if isinstance(outgoing, Redirect):
+            return redirect(302, outgoing.url, cookie)
+        if isinstance(outgoing, FormPost):
+            view = await leaving_view(services, issuer, provider.name, outgoing)
+            return self._frame.page(
+                services,
+                issuer,
+                request,
+                view,
+                form_targets=(form_target(outgoing.url),),
+                headers=[*leaving_headers(outgoing), cookie],
+            )
+        return redirect(302, f"{issuer.url}/logout", cookie)
+
+    async def metadata(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET `/saml2/metadata/{provider}`."""
+        name = request.path.removeprefix(f"{METADATA}/")
+        document = await services.broker.published(issuer, name)
+        headers = [(b"content-type", b"application/samlmetadata+xml"), (b"cache-control", b"public, max-age=3600")]
+        return Answer(200, headers, document)
+
+    async def _on(self, services: Services, issuer: Issuer, request: Request, callback: Callback) -> Answer:
+        """On to where the sign-out was to end."""
+        found = [value for key, value in callback.params if key in {"state", "RelayState"} and value]
+        if len(found) != 1 or len(found[0]) > _LONGEST_STATE:
+            raise SignInGone("unnamed", detail="a return without state")
+        try:
+            target = await services.broker.signed_out_there(issuer, callback, found[0])
+        except Gone as gone:
+            raise SignInGone("unnamed", detail=gone.detail) from gone
+        return redirect(302 if request.method == "GET" else 303, target or f"{issuer.url}/logout")
+
+
+def _callback(services: Services, method: str, params: Params, request: Request) -> Callback:
+    query = str(request.scope["query_string"], "latin-1") if method == "GET" else ""
+    return Callback(
+        method="POST" if method == "POST" else "GET",
+        params=tuple(params.pairs()),
+        query=query,
+        now=int(services.clock()),
+    )

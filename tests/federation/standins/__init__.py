@@ -1,0 +1,1 @@
+"""Stand-ins: small servers that behave as the providers do, quirks included."""

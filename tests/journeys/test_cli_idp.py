@@ -1,0 +1,125 @@
+"""`poolgate idp`: providers added, tried and switched on from the command line."""
+
+import asyncio
+from dataclasses import replace
+
+from authserver.model.users import User
+from tests.journeys.command_line import Terminal
+from tests.journeys.house import POOL as HOUSE_POOL
+
+POOL = "demo_Pool1"
+SECRET = "a-secret-of-the-provider-0123456789"
+
+
+def stored(shell: Terminal, name: str = "Acme"):
+    return asyncio.run(shell.place.stores.registry.provider(POOL, name))
+
+
+def add(shell: Terminal, *more: str):
+    return shell(
+        *("idp", "add", "Acme", "--type", "oidc", "--client-id", "poolgate", "--client-secret-stdin"),
+        *("--set", "issuer=https://id.acme.example", "--domain", "acme.example", *more, "--json"),
+        stdin=f"{SECRET}\n",
+    )
+
+
+def test_a_provider_is_added_switched_off_with_what_to_register_there(shell: Terminal) -> None:
+    made = add(shell, "--map", "given_name=first")
+    assert made.code == 0, made.err
+    assert made.value["redirect_uri"] == f"http://localhost:8000/{POOL}/oauth2/idpresponse/Acme"
+    assert made.value["enabled"] is False
+    provider = stored(shell)
+    assert (provider.settings, provider.domains) == ({"issuer": "https://id.acme.example"}, ("acme.example",))
+    assert provider.attribute_mapping == {"given_name": "first"}
+    assert set(provider.sealed_secrets) == {"client_secret"}
+    everything = made.out + shell("idp", "show", "Acme", "--json").out + shell("idp", "list", "--json").out
+    assert SECRET not in everything
+    assert SECRET not in str(provider)
+
+
+def test_it_is_switched_on_and_off_and_deleted(shell: Terminal) -> None:
+    add(shell)
+    shell("idp", "enable", "Acme")
+    assert stored(shell).enabled
+    shell("idp", "disable", "Acme")
+    assert not stored(shell).enabled
+    assert shell("idp", "delete", "Acme").code == 1
+    assert shell("idp", "delete", "Acme", "--yes").code == 0
+    assert stored(shell) is None
+    kinds = [e.kind for e in shell.place.events]
+    assert kinds == [] or kinds  # what operators do is in the trail: see test_cli_audit
+
+
+def test_what_may_not_be_is_refused_with_its_key(shell: Terminal) -> None:
+    cases = {
+        ("--type", "oidcc"): "there is no type 'oidcc'",
+        ("--type", "google"): "`client_id`",
+        ("--type", "oidc", "--client-id", "x", "--set", "isuer=https://x"): "did you mean `issuer`",
+        ("--type", "oidc", "--client-id", "x", "--domain", "ACME"): "must be a domain name in lower case",
+        ("--type", "saml", "--set", "request_binding=fax"): "must be 'redirect' or 'post'",
+        ("--type", "saml", "--set", "metadata_file=nowhere.xml"): "cannot be read",
+    }
+    for arguments, says in cases.items():
+        refused = shell("idp", "add", "Acme", *arguments)
+        assert refused.code in {1, 2}, arguments
+        assert says in refused.err, (arguments, refused.err)
+        assert stored(shell) is None
+
+
+def test_a_name_or_a_domain_is_given_once(shell: Terminal) -> None:
+    add(shell)
+    assert "already" in add(shell).err
+    other = shell(
+        *("idp", "add", "Other", "--type", "oidc", "--client-id", "x", "--set", "issuer=https://other.example"),
+        *("--domain", "acme.example"),
+    )
+    assert other.code == 1
+    assert "belongs to another provider" in other.err
+
+
+def test_a_provider_of_a_pool_file_is_left_alone(shell: Terminal) -> None:
+    add(shell)
+    managed = replace(stored(shell), managed=True)
+    asyncio.run(shell.place.stores.registry.put_provider(POOL, managed))
+    for command in (("enable", "Acme"), ("delete", "Acme", "--yes")):
+        refused = shell("idp", *command)
+        assert (refused.code, "belongs to a pool file" in refused.err) == (1, True)
+
+
+def test_types_and_their_settings_are_listed(shell: Terminal) -> None:
+    types = {row["type"]: row["protocol"] for row in shell("idp", "types", "--json").value}
+    assert types["saml"] == "saml"
+    assert len(types) == 14
+    keys = {row["key"]: row["required"] for row in shell("idp", "types", "apple", "--json").value}
+    assert keys["team_id"] is True
+    assert keys["private_key"] is True
+
+
+def test_a_trial_says_what_is_wrong_with_a_provider_that_does_not_answer(shell: Terminal) -> None:
+    shell(
+        *("idp", "add", "Acme", "--type", "oidc", "--client-id", "x", "--set", "issuer=http://127.0.0.1:1/none"),
+        *("--client-secret-stdin",),
+        stdin=f"{SECRET}\n",
+    )
+    tried = shell("idp", "test", "Acme", "--json")
+    assert tried.code == 1
+    assert tried.value["ok"] is False
+    assert any(check["outcome"] == "error" and check["advice"] for check in tried.value["checks"])
+    assert "FAIL" in shell("idp", "test", "Acme").out
+
+
+def test_a_login_is_linked_beforehand_and_unlinked(shell: Terminal) -> None:
+    add(shell)
+    made = shell("idp", "link", "ada", "Acme", "ada-0001")
+    assert made.code == 0, made.err
+    linked = asyncio.run(shell.place.stores.identities.identity(POOL, "Acme", "ada-0001"))
+    assert linked is not None
+    user: User | None = asyncio.run(shell.place.stores.directory.user(POOL, linked.user_id))
+    assert user is not None
+    assert user.username == "ada"
+    assert shell("idp", "link", "bob", "Acme", "ada-0001").code == 1
+    assert shell("idp", "unlink", "ada", "Acme").code == 0
+    assert shell("idp", "unlink", "ada", "Acme").code == 1
+
+
+assert HOUSE_POOL != POOL
