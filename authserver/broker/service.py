@@ -296,20 +296,22 @@ class Broker:
             raise NotFound(detail="it reads no metadata of ours")
         return await connector.metadata()
 
-    async def park(self, pool: str, name: str | None, callback: Callback, state: str) -> bool:
-        """Something came back by a POST, without the browser's cookies: keep it. False if nobody waits for it."""
+    async def park(self, pool: str, address: str, callback: Callback, state: str) -> bool:
+        """Something came back by a POST to this address, without the browser's cookies: keep it. False if nobody waits
+        for it there.
+        """
         departure = await self._departures.find(pool, state)
-        if departure is None or (name is not None and departure.handoff.provider != name):
+        if departure is None or departure.handoff.callback_url != address:
             return False
         return await self._departures.park(departure, callback)
 
     async def take(
-        self, issuer: Place, name: str | None, callback: Callback, state: str, browser: str | None
+        self, issuer: Place, address: str, callback: Callback, state: str, browser: str | None
     ) -> Returned:
         """The browser is back. What it brought, or what was parked before, is judged by the provider's connector.
 
         Args:
-            name: the provider whose address it came to; None where several share it.
+            address: where it came to, which must be what the provider was told.
             browser: the digest of its cookie; None if it has none. A trial needs none: it signs nobody in.
 
         Raises:
@@ -320,8 +322,9 @@ class Broker:
         departure = await self._departures.find(pool, state)
         if departure is None:
             raise Gone("unknown")
-        if name is not None and departure.handoff.provider != name:
-            raise Gone("foreign")  # another provider's answer: the mix-up of RFC 9700 4.4
+        if departure.handoff.callback_url != address:
+            # Another provider's answer, be it at the address that some share: the mix-up of RFC 9700 4.4.
+            raise Gone("foreign")
         unbound = departure.purpose in {"trial", "unsolicited"}
         if not unbound and (browser is None or not same(departure.browser, browser)):
             raise Gone("foreign")
@@ -330,7 +333,10 @@ class Broker:
             raise NotFound(detail="the identity provider is gone")
         if not await self._departures.spend(departure):
             raise Gone("used")
-        return await self._finished(issuer, provider, departure, departure.parked or callback)
+        # Anybody who has seen the state may have posted something. What the browser brings itself goes first.
+        brought = any(name not in {"state", "RelayState"} for name, _ in callback.params)
+        came = callback if brought or departure.parked is None else departure.parked
+        return await self._finished(issuer, provider, departure, came)
 
     async def _finished(
         self, issuer: Place, provider: IdentityProvider, departure: Departure, callback: Callback
@@ -369,10 +375,10 @@ class Broker:
         await self._departures.keep(Departure(handoff, "", "unsolicited", "", callback))
         return state
 
-    async def unsolicited(self, pool: str, state: str) -> IdentityProvider | None:
-        """Whose message waits there for somebody to agree to it; None if none does."""
+    async def unsolicited(self, pool: str, address: str, state: str) -> IdentityProvider | None:
+        """Whose message, which came to this address, waits for somebody to agree to it; None if none does."""
         departure = await self._departures.find(pool, state)
-        if departure is None or departure.purpose != "unsolicited":
+        if departure is None or departure.purpose != "unsolicited" or departure.handoff.callback_url != address:
             return None
         return await self._registry.provider(pool, departure.handoff.provider)
 

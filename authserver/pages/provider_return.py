@@ -17,13 +17,13 @@ from authserver.errors import Conflict, SignInGone, Throttled, TriggerFailed, Ve
 from authserver.model.sessions import AuthorizationRequest
 from authserver.model.users import User
 from authserver.pages.frame import check_form
-from authserver.pages.sign_in import SignInPage, current_session
+from authserver.pages.sign_in import BY, SignInPage, current_session
 from authserver.pages.step_views import provider_view, refused_view
 from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of
 from authserver.pages.views import TrialDone, UnsolicitedStep
 from authserver.services import Services
-from authserver.signin.situations import ACCOUNT
+from authserver.signin.situations import ACCOUNT, account_client
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Params, Request, redirect
 from federation.model import Callback, ExternalIdentity, IdentityProvider
@@ -46,7 +46,7 @@ class ProviderReturnPage:
         """GET: the browser is back, with its cookie. Raises SignInGone where it belongs to nothing that was begun here."""
         params = request.query()
         state = _state_of(params)
-        waiting = await services.broker.unsolicited(issuer.pool.id, state)
+        waiting = await services.broker.unsolicited(issuer.pool.id, _address(issuer, request), state)
         if waiting is not None:
             return self._ask(services, issuer, request, waiting, state)
         return await self._taken(services, issuer, request, params, state)
@@ -56,7 +56,7 @@ class ProviderReturnPage:
         callback = _callback("GET", params, str(request.scope["query_string"], "latin-1"), int(services.clock()))
         try:
             returned = await services.broker.take(
-                issuer, _provider_of(request), callback, state, digest(browser) if browser is not None else None
+                issuer, _address(issuer, request), callback, state, digest(browser) if browser is not None else None
             )
         except Gone as gone:
             raise SignInGone(gone.reason, detail=gone.detail) from gone
@@ -77,21 +77,24 @@ class ProviderReturnPage:
             state = (params.get("RelayState") or "")[:_LONGEST_STATE]
         else:
             state = _state_of(params)
-        if not (state and await services.broker.park(issuer.pool.id, _provider_of(request), callback, state)):
+        here = _address(issuer, request)
+        if not (state and await services.broker.park(issuer.pool.id, here, callback, state)):
             state = await self._unasked(services, issuer, request, callback)
-        return redirect(303, f"{issuer.url}/{request.path}?{urlencode({'state': state})}")
+        return redirect(303, f"{here}?{urlencode({'state': state})}")
 
     # ------------------------------------------------------------------------------- what begins at the provider
 
     @staticmethod
     async def _unasked(services: Services, issuer: Issuer, request: Request, callback: Callback) -> str:
-        """Keep a SAML response that nobody asked for, where its provider may send such. Raises SignInGone."""
+        """Keep a SAML response that nobody asked for, where its provider may send such. Raises SignInGone, Throttled."""
         provider = await services.broker.recognized(issuer, callback) if request.path == SAML else None
         if provider is None or provider.settings.get("idp_initiated") is not True:
             raise SignInGone(
                 "unnamed" if request.path == SAML else "finished", detail="nobody waits for what was posted"
             )
-        return await services.broker.park_unsolicited(issuer, provider, callback)
+        await services.sign_ins.admit_unasked(issuer.pool, request.address)
+        read = tuple((name, value) for name, value in callback.params if name in {"SAMLResponse", "RelayState"})
+        return await services.broker.park_unsolicited(issuer, provider, replace(callback, params=read))
 
     def _ask(
         self, services: Services, issuer: Issuer, request: Request, provider: IdentityProvider, state: str
@@ -112,8 +115,11 @@ class ProviderReturnPage:
         check_form(services, issuer, request, form, state)
         browser = known_browser(services, issuer.pool.id, request) or ""
         callback = _callback("POST", Params(()), "", int(services.clock()))
+        here = _address(issuer, request)
+        if await services.broker.unsolicited(issuer.pool.id, here, state) is None:
+            raise SignInGone("finished", detail="nothing waits there to be agreed to")
         try:
-            returned = await services.broker.take(issuer, None, callback, state, None)
+            returned = await services.broker.take(issuer, here, callback, state, None)
         except Gone as gone:
             raise SignInGone(gone.reason, detail=gone.detail) from gone
         target = await _target_of(services, issuer, returned.departure.parked)
@@ -132,7 +138,7 @@ class ProviderReturnPage:
         """On with the sign-in, at its own address."""
         pool, departure = issuer.pool, returned.departure
         session = await current_session(services, issuer, request)
-        here = f"{issuer.url}/login?{urlencode({'signin': departure.target})}"
+        here = f"{issuer.url}/login?{urlencode({'signin': departure.target, BY: 'provider'})}"
         situation = await services.sign_ins.look(pool, departure.target, departure.browser, session)
         if returned.error is not None or returned.identity is None:
             if returned.error is not None:
@@ -163,7 +169,9 @@ class ProviderReturnPage:
         if user is None or not user.can_sign_in:
             raise SignInGone("expired", detail="the user is gone")
         notice = "identity_failed"
-        if returned.identity is not None:
+        # It may have been disabled while the person was there.
+        usable = await services.broker.usable(pool.id, account_client(pool), returned.provider.name)
+        if returned.identity is not None and usable is not None:
             notice = await _linked(services, issuer, returned.provider, returned.identity, user)
         return redirect(302, f"{issuer.url}/account/identities?{urlencode({'notice': notice})}")
 
@@ -203,10 +211,9 @@ def _state_of(params: Params) -> str:
     return found[0]
 
 
-def _provider_of(request: Request) -> str | None:
-    """The provider that the address names, if it names one."""
-    name = request.path.removeprefix(OAUTH).removeprefix(SAML)
-    return name.removeprefix("/") or None
+def _address(issuer: Issuer, request: Request) -> str:
+    """Where the browser came back to. Anybody may have written it, until a departure is found that leads there."""
+    return f"{issuer.url}/{request.path}"
 
 
 def _callback(method: Literal["GET", "POST"], params: Params, query: str, now: int) -> Callback:

@@ -12,7 +12,7 @@ from authserver.pages.security import form_target
 from authserver.pages.sign_in import current_session, leaving_headers, leaving_view
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
-from authserver.web import NO_STORE, Answer, Params, Request, clear_cookie, redirect
+from authserver.web import NO_STORE, Answer, Headers, Params, Request, clear_cookie, redirect
 from federation.errors import FederationError
 from federation.model import Callback, FormPost, Redirect
 
@@ -69,9 +69,12 @@ class ProviderSignOutPage:
         here = await current_session(services, issuer, request)
         await services.upstream.ended(issuer.pool, provider.name, ended, here)
         outgoing = ended.answer
-        cookie = clear_cookie(services.cookie_name(issuer.pool.id, "session"), secure=services.secure)
+        cookies: Headers = []
+        if here is not None and await current_session(services, issuer, request) is None:
+            # It came of the session that ended; another one is none of this provider's business.
+            cookies = [clear_cookie(services.cookie_name(issuer.pool.id, "session"), secure=services.secure)]
         if isinstance(outgoing, Redirect):
-            return redirect(302, outgoing.url, cookie)
+            return redirect(302, outgoing.url, *cookies)
         if isinstance(outgoing, FormPost):
             view = await leaving_view(services, issuer, provider.name, outgoing)
             return self._frame.page(
@@ -80,14 +83,17 @@ class ProviderSignOutPage:
                 request,
                 view,
                 form_targets=(form_target(outgoing.url),),
-                headers=[*leaving_headers(outgoing), cookie],
+                headers=[*leaving_headers(outgoing), *cookies],
             )
-        return redirect(302, f"{issuer.url}/logout", cookie)
+        return redirect(302, f"{issuer.url}/logout", *cookies)
 
     async def metadata(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET `/saml2/metadata/{provider}`."""
         name = request.path.removeprefix(f"{METADATA}/")
-        document = await services.broker.published(issuer, name)
+        try:
+            document = await services.broker.published(issuer, name)
+        except FederationError as error:
+            raise NotFound(detail=error.detail) from error
         headers = [(b"content-type", b"application/samlmetadata+xml"), (b"cache-control", b"public, max-age=3600")]
         return Answer(200, headers, document)
 

@@ -26,7 +26,7 @@ from authserver.pages.security import form_target
 from authserver.pages.step_views import provider_view, refused_view, step_view
 from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of, shown_to, take
-from authserver.pages.views import LeavingStep, Provider, View
+from authserver.pages.views import LeavingStep, OnwardStep, Provider, View
 from authserver.services import Services
 from authserver.signin.challenge_state import Question
 from authserver.signin.moving import SENT, Moved
@@ -54,7 +54,10 @@ from federation.model import FormPost, IdentityProvider, Outgoing, Redirect
 PATH = "/login"
 
 BY = "by"
-"""A parameter of the address: the browser was sent there in answer to a form."""
+"""A parameter of the address: the browser was sent there in answer to a form, ours or that of a provider elsewhere. What it is
+redirected to from there must be named in the policy of the page that the form was on (CSP 3, 6.4.1), which knew nothing of
+it; so a page of ours comes between.
+"""
 
 SHOWN_AGAIN = (Invalid, WrongCredentials, WrongCode, CodeExpired, Throttled)
 """Refusals after which the same step is shown once more."""
@@ -94,6 +97,9 @@ class SignInPage:
             situation, cookies = moved.situation, session_cookie(services, issuer, moved)
         if isinstance(situation.step, Finish | Refuse):
             target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
+            elsewhere = target.startswith(("https://", "http://")) and not target.startswith(f"{services.base_url}/")
+            if params.get(BY) is not None and elsewhere:
+                return self._onward(services, issuer, request, situation, target, cookies)
             return redirect(302, target, *cookies)
         if isinstance(situation.step, Leave):
             straight = params.get(BY) is None
@@ -143,9 +149,7 @@ class SignInPage:
         *,
         straight: bool,
     ) -> Answer:
-        """Send the browser to the provider. After a form, by way of a page: what a form's answer redirects to must be named
-        in the policy of the page that the form was on (CSP 3, 6.4.1), where nobody knew it yet.
-        """
+        """Send the browser to the provider: `straight`, or by way of a page (see `BY`)."""
         step = situation.step
         provider = step.provider if isinstance(step, Leave) else ""
         outgoing = await services.arriving.leave(issuer, situation, situation.sign_in.browser)
@@ -155,6 +159,19 @@ class SignInPage:
             return redirect(302, outgoing.url)
         view = await leaving_view(services, issuer, provider, outgoing)
         return self.page(services, issuer, request, situation, view, headers=leaving_headers(outgoing), to=outgoing.url)
+
+    def _onward(
+        self,
+        services: Services,
+        issuer: Issuer,
+        request: Request,
+        situation: Situation,
+        target: str,
+        cookies: Headers,
+    ) -> Answer:
+        """On to the client by way of a page (see `BY`)."""
+        refresh = (b"refresh", f"0;url={target}".encode("ascii"))
+        return self.page(services, issuer, request, situation, OnwardStep(url=target), headers=[*cookies, refresh])
 
     async def _again(
         self,

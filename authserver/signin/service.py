@@ -45,6 +45,10 @@ STARTS = 3000
 STARTS_WITHIN = 3600
 """Sign-ins that one network address may start within so many seconds."""
 
+UNASKED = 300
+UNASKED_WITHIN = 900
+"""And sign-ins that began at a provider, as they say: nobody has verified them, and each may be large."""
+
 
 class SignIns:
     """The sign-in machine of all pools."""
@@ -122,13 +126,19 @@ class SignIns:
         """Store a started sign-in, so that its pages can find it. Raises Throttled: each waits in memory for a day,
         so what one address can have wait is bounded.
         """
-        counted = f"sign-ins {network_of(address)}"
+        await self._admit(sign_in.pool, "sign-ins", address, self._per_address, STARTS_WITHIN)
+        await self._keeping.create(sign_in)
+
+    async def admit_unasked(self, pool: Pool, address: str) -> None:
+        """Before what somebody sent without our asking is kept, for a person to agree to. Raises Throttled."""
+        await self._admit(pool.id, "unasked sign-ins", address, UNASKED, UNASKED_WITHIN)
+
+    async def _admit(self, pool: str, what: str, address: str, limit: int, window: int) -> None:
         admission = await self._counters.admit_within(
-            sign_in.pool, counted, now=self._clock(), limit=self._per_address, window=STARTS_WITHIN
+            pool, f"{what} {network_of(address)}", now=self._clock(), limit=limit, window=window
         )
         if not admission.allowed:
-            raise Throttled(admission.retry_after, "Too many sign-ins were started.", detail="sign-ins of an address")
-        await self._keeping.create(sign_in)
+            raise Throttled(admission.retry_after, "Too many sign-ins were started.", detail=f"{what} of an address")
 
     async def look(self, pool: Pool, sign_in_id: str, browser: str | None, session: Session | None) -> Situation:
         """The sign-in of this id as it stands. Raises SignInGone if it expired, finished, or is another browser's."""

@@ -4,6 +4,7 @@ What a person has to do is not a script but a consequence of what is known: who 
 the client and the request ask for, and in which state the account is. Steps never call steps (DESIGN 6.3).
 """
 
+from authserver.model.clients import POOL
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Proof
 from authserver.model.users import User
@@ -285,6 +286,9 @@ def _account(facts: Facts, user: User, proofs: tuple[Proof, ...]) -> Step:
         return KeepAccount(user.delete_after)
     if not user.can_sign_in or (user.state == "external" and provider_of(proofs) is None):
         return Identify(methods=first_factors(facts.pool, facts.client))
+    if not facts.client.signs_in_by(provider_of(proofs) or POOL):
+        # No page offers such a way, but a client may have been narrowed while the person was on it.
+        return Refuse("access_denied", "The client takes nobody who signs in this way.")
     return Open(user.id, proofs)
 
 

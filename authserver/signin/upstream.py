@@ -104,7 +104,7 @@ class UpstreamSessions:
             return False
         if ended.session is not None and upstream.session.session is not None:
             return upstream.session.session == ended.session
-        return ended.subject in {upstream.session.subject, _name_of(upstream)}
+        return ended.subject is not None and ended.subject in {upstream.session.subject, _name_of(upstream)}
 
 
 def _name_of(upstream: Upstream) -> str | None:

@@ -34,7 +34,12 @@ _ASSERTION_ALGORITHMS = (
 
 CLIENT_SECRET = SettingSpec("client_secret", secret=True, about="What proves the client at the provider.")
 NEEDED_SECRET = replace(CLIENT_SECRET, required=True)
+SIGN_OUT = SettingSpec(
+    "sign_out", type="boolean", about="Whether signing out here signs out there too; false unless set."
+)
+
 SETTINGS: tuple[SettingSpec, ...] = (
+    SIGN_OUT,
     SettingSpec("issuer", required=True, example="https://id.example.com", about="The provider's issuer identifier."),
     CLIENT_SECRET,
     SettingSpec("authorization_endpoint", about="In place of the issuer's metadata, with the two below."),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from federation.connector import Kind, SettingSpec
-from federation.connectors.client import CLIENT_SECRET
+from federation.connectors.client import CLIENT_SECRET, SIGN_OUT
 from federation.connectors.dialect import Dialect
 from federation.connectors.discovery import FixedMetadata, Metadata
 from federation.connectors.oidc import OidcConnector
@@ -111,6 +111,7 @@ KIND = Kind(
     protocol="oidc",
     build=connector,
     settings=(
+        SIGN_OUT,
         CLIENT_SECRET,
         SettingSpec("tenant", example="common", about="A tenant's ID, common, organizations or consumers."),
         SettingSpec("tenants", type="strings", about="IDs of the tenants admitted under common or organizations."),

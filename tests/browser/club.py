@@ -1,4 +1,4 @@
-"""A real server for the journeys of people: three pools, and messages that are really delivered."""
+"""A real server for the journeys of people: four pools, and messages that are really delivered."""
 
 import contextlib
 import json
@@ -13,13 +13,14 @@ from tests.system.installation import Installation, installation
 from tests.system.post import Post, open_post
 
 POOLS = Path(__file__).parent / "pools"
-CLUB, BANK, KEYS = "club_Pool1", "bank_Pool1", "keys_Pool1"
+CLUB, BANK, KEYS, GUEST = "club_Pool1", "bank_Pool1", "keys_Pool1", "guest_Pool1"
 
 # Whoever is changed by a journey belongs to it alone.
 PEOPLE = {
     CLUB: ("amy", "ben", "cleo", "eve", "gwen", "jack", "liam", "mona", "nils", "olga", "pete", "quinn", "rosa"),
     BANK: ("uma",),
-    KEYS: ("xena", "bea"),
+    KEYS: ("xena", "bea", "yara", "zoe", "ida"),
+    GUEST: ("ida",),
 }
 
 _PERSON = """
@@ -78,6 +79,6 @@ def open_club(folder: Path) -> Iterator[Club]:
         ]
         pools[pool] = text + "".join(seeds)
     with open_post() as post:
-        extra = f'[mail]\nurl = "{post.mail_url}"\n[sms]\nurl = "{post.sms_url}"\n[outbound]\nallow = ["127.0.0.1"]\n'
+        extra = f'[mail]\nurl = "{post.mail_url}"\n[sms]\nurl = "{post.sms_url}"\n[outbound]\nallow = ["127.0.0.1", "localhost", "::1"]\n'
         with installation(folder, pools=pools, extra=extra, host="localhost") as running:
             yield Club(running, post)

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import client_app
 from tests.browser.client_app import ClientApp, Site
-from tests.browser.club import BANK, CLUB, KEYS, POOLS, Club, open_club
+from tests.browser.club import BANK, CLUB, GUEST, KEYS, POOLS, Club, open_club
 from tests.browser.looking import Looker
 from tests.browser.member import Member, member_at
 from tests.browser.person import Person, quiet
@@ -174,6 +174,12 @@ def ledger(club: Club, site: Site) -> ClientApp:
 def forge(club: Club, site: Site) -> ClientApp:
     """A client of the pool that would rather have passkeys."""
     return _client(club, site, KEYS, "keys-forge")
+
+
+@pytest.fixture
+def book(club: Club, site: Site) -> ClientApp:
+    """A client of the pool whose people come from another provider."""
+    return _client(club, site, GUEST, "guest-book")
 
 
 @pytest.fixture

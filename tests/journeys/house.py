@@ -502,9 +502,12 @@ def error_code(page: httpx.Response) -> str | None:
 
 
 def answered(response: httpx.Response, redirect_uri: str = CALLBACK) -> dict[str, str]:
-    """The members of an authorization response that was redirected to the client."""
-    assert response.status_code in {302, 303}, (response.status_code, response.text)
-    location = response.headers["location"]
+    """The members of an authorization response that was redirected to the client, straight or by way of a page."""
+    if response.status_code == 200 and "refresh" in response.headers:
+        location = response.headers["refresh"].removeprefix("0;url=")
+    else:
+        assert response.status_code in {302, 303}, (response.status_code, response.text)
+        location = response.headers["location"]
     assert location.split("?")[0] == redirect_uri, location
     return {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
 

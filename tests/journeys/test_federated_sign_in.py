@@ -138,7 +138,7 @@ async def test_a_providers_word_joins_only_a_verified_address_of_its_own_domains
         answer = await world.sign_in(world.at.browser())
         linked = await world.at.stores.identities.identity(POOL, "Acme", "ada-0001")
         assert (linked is not None and linked.user_id == ADA.id) == joined
-        assert (answer.status_code in {302, 303}) == joined
+        assert ("refresh" in answer.headers) == joined
 
 
 async def test_an_address_that_the_provider_says_is_not_proven_makes_an_account_of_its_own_without_it():
@@ -434,5 +434,5 @@ async def test_the_callback_stays_where_the_client_asked_for_it():
         site = await world.add()
         site.person = person(sub="carol-1", email="carol@acme.example")
         answer = await world.sign_in(world.at.browser(), state="s-1")
-        assert answer.headers["location"].startswith(f"{CALLBACK}?")
+        assert departure(answer).startswith(f"{CALLBACK}?")
         assert answered(answer)["state"] == "s-1"

@@ -268,7 +268,7 @@ def installation(
 
     Args:
         database_url: None for the SQLite file in `data_dir`.
-        pools: the texts of pool files by pool; None for both test pools.
+        pools: the texts of pool files by pool; None for both test pools. In them @BASE_URL@ is this server's.
         extra: further lines of settings.
         host: the name of the loopback in its `base_url`; browsers make no passkeys for an IP address.
     """
@@ -278,7 +278,7 @@ def installation(
     texts = pools if pools is not None else {pool: pool_file(pool) for pool in (POOL, STRICT)}
     port, metrics_port = free_ports(2)
     at = Installation(folder, port, metrics_port, workers, host=host)
-    at.write_settings(texts, extra)
+    at.write_settings({pool: text.replace("@BASE_URL@", at.base_url) for pool, text in texts.items()}, extra)
     try:
         if start:
             at.start()

@@ -87,7 +87,7 @@ from authserver.pages.views.parts import (
     Strength,
     Terms,
 )
-from authserver.pages.views.providers import LeavingStep, ProveAccountStep, TrialDone, UnsolicitedStep
+from authserver.pages.views.providers import LeavingStep, OnwardStep, ProveAccountStep, TrialDone, UnsolicitedStep
 from authserver.pages.views.recover import (
     RecoverAsk,
     RecoverClosed,
@@ -186,6 +186,7 @@ __all__ = [
     "NotMe",
     "NotMeDone",
     "Notice",
+    "OnwardStep",
     "PageContext",
     "PasskeyLine",
     "PasskeyState",

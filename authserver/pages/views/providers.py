@@ -72,3 +72,12 @@ class UnsolicitedStep:
     def images(self) -> tuple[str | None, ...]:
         """What the page's policy must let it load."""
         return (self.provider.logo_uri,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnwardStep:
+    """Back from a provider, and on to the app. The browser goes by itself; who waits for nothing presses `continue`."""
+
+    template: ClassVar[str] = "onward.html"
+
+    url: str
