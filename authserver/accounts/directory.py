@@ -213,12 +213,18 @@ class Users:
         await self._end_access(pool.id, user.id)
         return changed
 
-    async def enable(self, pool: Pool, user: User) -> User:
-        """Let a disabled user sign in again; a temporary password is still to be replaced. Raises Conflict if the user is
-        not disabled.
+    async def enable(self, pool: Pool, user: User, *, linked: bool = False) -> User:
+        """Let a disabled user sign in again; a temporary password is still to be replaced.
+
+        Args:
+            linked: the user has a login at another provider; who has no password of the pool's signs in by that alone.
+
+        Raises Conflict if the user is not disabled.
         """
         password = await self._directory.password(pool.id, user.id)
-        state: UserState = "must_change" if password is not None and password.expires_at is not None else "confirmed"
+        state: UserState = "external" if linked and password is None else "confirmed"
+        if password is not None and password.expires_at is not None:
+            state = "must_change"
 
         def enabled(stored: User) -> User:
             if stored.state != "disabled":

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from authserver.accounts.changes import Change, provider_change
+from authserver.accounts.changes import Change, FieldChange, provider_change
 from authserver.crypto.sealing import Sealer
 from authserver.crypto.secrets import b64url, digest
 from authserver.events import Event
@@ -26,11 +26,18 @@ def provider_plan(present: Sequence[IdentityProvider], file: PoolFile, *, prune:
     stored = {provider.name: provider for provider in present}
     put: list[tuple[int, IdentityProvider]] = []
     changes: list[Change] = []
+    named = [spec.provider.name for spec in file.providers]
+    before = [provider.name for provider in present if provider.name in named]
+    moved = before != [name for name in named if name in stored]
     for position, spec in enumerate(file.providers):
         target = _target(spec, stored.get(spec.provider.name))
         change = provider_change(stored.get(target.name), target)
+        if change is None and moved and before.index(target.name) != position:
+            order = FieldChange("position", before.index(target.name), position)
+            change = Change("identity_provider", target.name, "update", (order,))
         if change is not None:
             changes.append(change)
+        if change is not None or moved:
             put.append((position, target))
     mentioned = {spec.provider.name for spec in file.providers}
     gone = tuple(p.name for p in present if prune and p.managed and p.name not in mentioned)

@@ -335,7 +335,9 @@ async def carry_out(
             provider_changed(provider.name)
 
     def provider_changed(name: str) -> None:
-        change = by_kind["identity_provider", name]
+        change = by_kind.get(("identity_provider", name))
+        if change is None:
+            return  # it keeps its place beside others that move
         tools.emit(provider_event(pool.id, change))
         done(change)
 

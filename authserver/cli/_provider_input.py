@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from authserver.cli._context import House
-from authserver.errors import Conflict
+from authserver.errors import Conflict, Invalid
+from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS
 from federation.connectors import TYPES, kind_of
 
 if TYPE_CHECKING:
@@ -100,14 +101,18 @@ async def registered(house: House, pool: "Pool", spec: "ProviderSpec", *, enable
     from authserver.events import Event
 
     provider = replace(spec.provider, enabled=enabled, managed=False)
-    if await house.stores.registry.provider(pool.id, provider.name) is not None:
-        raise Conflict(f"The pool has an identity provider {provider.name} already.")
+    others = {other.name.lower(): other.name for other in await house.stores.registry.providers(pool.id)}
+    if (other := others.get(provider.name.lower())) is not None:
+        raise Conflict(f"The pool has an identity provider {other} already.")
+    known = {*TEXT_CLAIMS, *OWN_FIELDS, *(a.name for a in pool.attributes)}
+    for name in provider.attribute_mapping:
+        if name not in known:
+            raise Invalid(f"`--map` `{name}` is no attribute of the pool.", field="attribute_mapping")
     secrets = {key: secret.value for key, secret in spec.secrets.items()}
     await house.stores.registry.put_provider(pool.id, with_secrets(pool.id, provider, secrets, house.opened.sealer))
     house.emit(Event("provider.created", pool.id, details={"provider": provider.name}))
-    following = f"poolgate idp test {provider.name} --login" + (
-        "" if enabled else f"; poolgate idp enable {provider.name}"
-    )
+    here = f"{provider.name} --pool {pool.id}"
+    following = f"poolgate idp test {here} --login" + ("" if enabled else f"; poolgate idp enable {here}")
     return {"name": provider.name, "enabled": enabled, **addresses(house, pool, provider), "next": following}
 
 
@@ -123,6 +128,10 @@ async def linked(
     theirs = await house.stores.identities.identities(pool.id, user.id)
     if len(theirs) >= MOST_LINKS:
         raise Conflict(f"{username} has {MOST_LINKS} linked logins, which is as many as there may be.")
+    if any(one.provider == provider.name for one in theirs):
+        raise Conflict(f"{username} has a login of {provider.name} already; `idp unlink` ends it.")
+    if await house.stores.identities.identity(pool.id, provider.name, subject) is not None:
+        raise Conflict(f"The login {subject} of {provider.name} is another user's.")
     now = int(house.clock())
     identity = LinkedIdentity(pool.id, user.id, provider.name, subject, issuer, now)
     await house.stores.identities.link(pool.id, identity)

@@ -43,7 +43,8 @@ def enable(
     """Let a disabled user sign in again."""
 
     async def work(house: House, chosen: "Pool", found: "User") -> "User":
-        return await house.users().enable(chosen, found)
+        linked = await house.stores.identities.identities(chosen.id, found.id)
+        return await house.users().enable(chosen, found, linked=bool(linked))
 
     user = with_user(ctx, config, data_dir, pool, name, work)
     say(row_of(user), f"{user.username} may sign in again", as_json=as_json)

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from authserver.model.users import User
+from federation.model import LinkedIdentity
 from tests.journeys.command_line import Terminal
-from tests.journeys.house import POOL as HOUSE_POOL
 
 POOL = "demo_Pool1"
 SECRET = "a-secret-of-the-provider-0123456789"
@@ -46,8 +46,6 @@ def test_it_is_switched_on_and_off_and_deleted(shell: Terminal) -> None:
     assert shell("idp", "delete", "Acme").code == 1
     assert shell("idp", "delete", "Acme", "--yes").code == 0
     assert stored(shell) is None
-    kinds = [e.kind for e in shell.place.events]
-    assert kinds == [] or kinds  # what operators do is in the trail: see test_cli_audit
 
 
 def test_what_may_not_be_is_refused_with_its_key(shell: Terminal) -> None:
@@ -64,6 +62,25 @@ def test_what_may_not_be_is_refused_with_its_key(shell: Terminal) -> None:
         assert refused.code in {1, 2}, arguments
         assert says in refused.err, (arguments, refused.err)
         assert stored(shell) is None
+
+
+def test_a_mapping_is_of_attributes_that_the_pool_has(shell: Terminal) -> None:
+    refused = add(shell, "--map", "custom:nothing=x")
+    assert (refused.code, "is no attribute of the pool" in refused.err) == (1, True)
+    assert stored(shell) is None
+
+
+def test_who_comes_from_a_provider_alone_still_does_after_being_disabled_and_enabled(shell: Terminal) -> None:
+    add(shell)
+    store = shell.place.stores
+    carol = User("carol", POOL, "Acme_carol-1", state="external")
+    identity = LinkedIdentity(POOL, "carol", "Acme", "carol-1", "https://id.acme.example", 1)
+    asyncio.run(store.directory.create_user(POOL, carol, identities=[identity]))
+    shell("user", "disable", "Acme_carol-1")
+    assert shell("user", "enable", "Acme_carol-1").code == 0
+    user = asyncio.run(store.directory.user(POOL, "carol"))
+    assert user is not None
+    assert user.state == "external"
 
 
 def test_a_name_or_a_domain_is_given_once(shell: Terminal) -> None:
@@ -117,9 +134,9 @@ def test_a_login_is_linked_beforehand_and_unlinked(shell: Terminal) -> None:
     user: User | None = asyncio.run(shell.place.stores.directory.user(POOL, linked.user_id))
     assert user is not None
     assert user.username == "ada"
-    assert shell("idp", "link", "bob", "Acme", "ada-0001").code == 1
+    taken = shell("idp", "link", "bob", "Acme", "ada-0001")
+    assert (taken.code, "another user's" in taken.err) == (1, True)
+    second = shell("idp", "link", "ada", "Acme", "ada-0002")
+    assert (second.code, "already" in second.err) == (1, True)
     assert shell("idp", "unlink", "ada", "Acme").code == 0
     assert shell("idp", "unlink", "ada", "Acme").code == 1
-
-
-assert HOUSE_POOL != POOL

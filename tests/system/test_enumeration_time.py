@@ -106,13 +106,14 @@ class Probe:
     lots: random.Random = field(default_factory=lambda: random.Random(5))
 
     def each(self, endpoint: str) -> Iterator[tuple[int, str, list[float]]]:
-        """Numbers, names, and where the time of each goes."""
+        """Numbers, names, and where the time of each goes, in any order: in pairs, whoever comes second would pay for what
+        the first left to do in the background.
+        """
         times = self.found[endpoint] = Times()
-        for n in range(self.count):
-            pair = [(known(n), times.known), (unknown(n), times.unknown)]
-            self.lots.shuffle(pair)
-            for name, goes_to in pair:
-                yield n, name, goes_to
+        everybody = [(n, known(n), times.known) for n in range(self.count)]
+        everybody += [(n, unknown(n), times.unknown) for n in range(self.count)]
+        self.lots.shuffle(everybody)
+        yield from everybody
 
     def shadow(self, endpoint: str, times: list[float]) -> None:
         """Time of a request by anybody right after, while what was begun goes on in the background."""

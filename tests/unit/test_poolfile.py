@@ -97,7 +97,6 @@ def test_the_example_has_every_key_that_can_be_given() -> None:
         "ClientModel.jwks",
         "ClientModel.jwks_uri",
         "UserModel.password",
-        "PoolFileModel.identity_providers",
     }
     assert set(unused(data, schema, schema, "PoolFileModel")) == absent
 

@@ -143,7 +143,8 @@ async def take_removal(visit: Visit, form: Params) -> Outcome:
     has_password = await services.stores.directory.password(pool.id, user.id) is not None
     sent = {"email_code": user.email_verified, "sms_code": user.phone_number_verified}
     other_way = any(sent.get(method, False) for method in pool.mfa.first_factors)
-    if not has_password and not other_way and not any(c.kind == "passkey" for c in others):
+    by_provider = bool(await services.linked_logins.of(pool, user))
+    if not has_password and not other_way and not by_provider and not any(c.kind == "passkey" for c in others):
         return To(HERE, "last_way_in")
     await services.enrolled.remove(pool, user, credential.id)
     await services.notices.factor_removed(pool, user, credential.kind)

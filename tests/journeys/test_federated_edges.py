@@ -1,0 +1,177 @@
+"""What changes between there and back: providers, clients, links and sessions that are gone by then."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from federation.connector import EndedThere
+from federation.model import ExternalIdentity
+from tests.journeys.elsewhere import asked, elsewhere, person
+from tests.journeys.house import ADA, BOB, ISSUER, PASSWORD, POOL, answered, claims
+from tests.journeys.test_federated_sign_in import tokens_of, user_of, words
+from tests.journeys.test_upstream_sign_out import logout_token, signed_in
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_provider_that_is_switched_off_before_the_browser_leaves():
+    async with elsewhere() as world:
+        await world.add()
+        browser = world.at.browser()
+        answer = await browser.authorize(identity_provider="Acme")
+        await world.change(enabled=False)
+        page = await browser.open(await browser.open(answer))
+        assert "does not work here at the moment" in words(page)
+
+
+async def test_a_button_that_is_not_offered_is_not_pressed():
+    async with elsewhere() as world:
+        await world.add()
+        browser = world.at.browser()
+        page = await browser.login_page()
+        await world.change(enabled=False)
+        assert (await browser.submit(page, step="provider", provider="Acme")).status_code == 422
+        await world.change(enabled=True)
+        assert (await browser.submit(page, step="provider", provider="Acme")).status_code == 200
+
+
+async def test_a_client_that_takes_the_provider_no_more_when_the_browser_is_back():
+    async with elsewhere() as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        browser = world.at.browser()
+        page = await browser.login_page()
+        back = await world.away(await browser.submit(page, step="provider", provider="Acme"))
+        await world.at.change_client("web", identity_providers=("Pool",))
+        page = await browser.open(await browser.http.get(back))
+        assert "does not work here at the moment" in words(page)
+        assert await world.at.stores.identities.identity(POOL, "Acme", "carol-1") is None
+
+
+async def test_the_strength_that_the_pool_believes_is_asked_for_and_counts():
+    async with elsewhere() as world:
+        site = await world.add(trusted={"urn:acme:mfa": 2})
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        site.claims = {"acr": "urn:acme:mfa", "amr": ["pwd", "otp"]}
+        browser = world.at.browser()
+        strong = {"acr_values": "urn:poolgate:acr:3", "identity_provider": "Acme"}
+        away = await browser.login_page(**strong)
+        assert asked(away)["acr_values"] == "urn:acme:mfa"
+        tokens = await tokens_of(browser, await browser.open(await world.come_back(browser, away)))
+        id_token = claims(tokens["id_token"])
+        assert (id_token["acr"], id_token["amr"]) == ("urn:poolgate:acr:3", ["pwd", "otp", "mfa"])
+
+
+async def test_a_strength_that_the_pool_does_not_believe_counts_for_nothing():
+    async with elsewhere() as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        site.claims = {"acr": "urn:acme:mfa", "amr": ["pwd", "otp"]}
+        browser = world.at.browser()
+        tokens = await tokens_of(browser, await world.sign_in(browser))
+        id_token = claims(tokens["id_token"])
+        assert (id_token["acr"], id_token.get("amr", [])) == ("urn:poolgate:acr:1", [])
+
+
+async def test_a_provider_that_is_gone_when_the_account_is_proven_is_not_joined():
+    async with elsewhere() as world:
+        await world.add()
+        browser = world.at.browser()
+        page = await world.sign_in(browser)
+        await world.at.stores.registry.delete_provider(POOL, "Acme")
+        answered(await browser.submit(page, step="password", password=PASSWORD))
+        assert await world.at.stores.identities.identities(POOL, ADA.id) == []
+
+
+async def test_a_login_that_is_somebody_elses_by_then_is_not_joined_and_keeps_nobody_out():
+    async with elsewhere() as world:
+        await world.add()
+        browser = world.at.browser()
+        page = await world.sign_in(browser)
+        provider = await world.at.stores.registry.provider(POOL, "Acme")
+        assert provider is not None
+        pool = await world.at.stores.registry.pool(POOL)
+        assert pool is not None
+        identity = ExternalIdentity("Acme", "https://id.acme.example", "ada-0001", {"email": "ada@example.com"})
+        await world.at.services.external.link(pool, provider, identity, BOB, None)
+        answered(await browser.submit(page, step="password", password=PASSWORD))
+        linked = await world.at.stores.identities.identity(POOL, "Acme", "ada-0001")
+        assert linked is not None
+        assert linked.user_id == BOB.id
+        assert "identity.not_linked" in world.at.kinds()
+
+
+async def test_a_link_that_ends_while_the_session_opens_signs_nobody_in():
+    async with elsewhere() as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        answered(await world.sign_in(world.at.browser()))
+        carol = await user_of(world, subject="carol-1")
+        assert carol is not None
+
+        async def unlinked(*_):
+            await world.at.stores.identities.unlink(POOL, carol.id, "Acme")
+
+        world.at.services.moving._upstream = SimpleNamespace(note=unlinked)
+        browser = world.at.browser()
+        await world.sign_in(browser)
+        assert browser.cookie("session") is None
+
+
+async def test_what_was_sealed_under_another_key_is_as_if_it_had_not_been():
+    async with elsewhere() as world:
+        carried = world.at.services.carried
+        assert carried.identity_of(POOL, "AAAA") is None
+        assert carried.upstream_of(POOL, "!") is None
+        assert carried.upstream_of(POOL, None) is None
+
+
+# ---------------------------------------------------------------------------------------------------- sign-out
+
+
+async def test_a_provider_that_is_down_holds_up_no_sign_out():
+    async with elsewhere() as world:
+        _, browser, tokens = await signed_in(world, sign_out=True)
+        world.network.down.add("id.acme.example")
+        world.at.services.broker._connectors.clear()
+        page = await browser.http.get(f"{ISSUER}/logout")
+        answer = await browser.submit(page)
+        assert answer.status_code in {200, 303}
+        assert (await browser.userinfo(tokens["access_token"])).status_code == 401
+
+
+async def test_a_notice_about_somebody_unknown_ends_nothing():
+    async with elsewhere() as world:
+        site, browser, tokens = await signed_in(world)
+        for named in ({"sub": "nobody", "sid": ...}, {"sub": ..., "sid": "nothing"}):
+            form = {"logout_token": logout_token(site, jti=str(named), **named)}
+            assert (await browser.http.post(f"{ISSUER}/oauth2/idplogout/Acme", data=form)).status_code == 200
+        assert (await browser.userinfo(tokens["access_token"])).status_code == 200
+
+
+async def test_a_notice_ends_no_session_that_did_not_come_from_there():
+    async with elsewhere() as world:
+        site, browser, _ = await signed_in(world)
+        carol = await user_of(world, subject="carol-1")
+        assert carol is not None
+        other = world.at.browser()
+        await other.arrive(carol)
+        form = {"logout_token": logout_token(site, sid=...)}
+        assert (await browser.http.post(f"{ISSUER}/oauth2/idplogout/Acme", data=form)).status_code == 200
+        assert "/login?" not in (await other.authorize()).headers["location"]
+        assert "/login?" in (await browser.authorize()).headers["location"]
+
+
+async def test_the_browser_that_brings_the_notice_is_signed_out_even_if_the_link_is_gone():
+    async with elsewhere() as world:
+        _, _browser, _ = await signed_in(world)
+        carol = await user_of(world, subject="carol-1")
+        assert carol is not None
+        pool = await world.at.stores.registry.pool(POOL)
+        assert pool is not None
+        (session,) = await world.at.services.sessions.of_user(pool, carol.id)
+        await world.at.stores.identities.unlink(POOL, carol.id, "Acme")
+        ended = EndedThere("carol-1", None)
+        assert await world.at.services.upstream.ended(pool, "Acme", ended) == 0
+        assert await world.at.services.upstream.ended(pool, "Other", ended, session) == 0
+        assert await world.at.services.upstream.ended(pool, "Acme", ended, session) == 1
