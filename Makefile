@@ -23,8 +23,8 @@ FULLY_COVERED ?= resource_servers authserver/signin authserver/tokens authserver
 # The tests that cover them, which is enough: watched, a test takes three times as long.
 WATCHED_JOURNEYS = account code cognito_profile consent custom_challenges cli_user_care duties forged_tokens guessing \
 	operations passkeys passwordless races recovery recovery_links refresh risk scopes_and_resources second_factors \
-	sign_in sign_in_attacks sign_up temporary_password trigger_journeys federated_sign_in linked_logins \
-	upstream_sign_out
+	sign_in sign_in_attacks sign_up temporary_password trigger_journeys federated_edges federated_sign_in federation_attacks linked_logins \
+	saml_sign_in upstream_sign_out
 WATCHED = tests/resource_servers tests/unit/test_factor_*.py tests/unit/test_oauth_errors.py tests/unit/test_signin_*.py \
 	tests/unit/test_tokens_*.py $(WATCHED_JOURNEYS:%=tests/journeys/test_%.py)
 

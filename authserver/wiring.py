@@ -271,7 +271,9 @@ def wire(
     )
     broker = Broker(opened.registry, ground, departures, Health(), emit)
     external = ExternalAccounts(
+        registry=opened.registry,
         directory=directory,
+        credentials=credentials,
         identities=stores.identities,
         clock=clock,
         random=random,

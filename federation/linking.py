@@ -15,13 +15,21 @@ MOST_LINKS = 5
 
 @dataclass(frozen=True, slots=True)
 class LocalAccount:
-    """A user of the pool, as far as the decision goes. `links` is how many identities the user has, and `has_this_provider`
-    whether one is of the provider in question.
+    """A user of the pool, as far as the decision goes.
+
+    Attributes:
+        email: the address, if it is verified.
+        links: how many identities the user has.
+        has_this_provider: whether one is of the provider in question.
+        vouched: whether every identity is of a provider that speaks for the address, or that is no more. Somebody else may
+            have come by any other, and lie in wait for whoever the address belongs to.
     """
 
     user_id: str
+    email: str | None = None
     links: int = 0
     has_this_provider: bool = False
+    vouched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +105,19 @@ def decide(facts: Facts) -> Decision:
         return Create(with_address=owner is None) if facts.provider.creates else Refuse("not_known")
     if (refused := _full(owner)) is not None:
         return refused
-    if facts.policy == "verified_email" and vouches(facts.provider, facts.identity, facts.trusted_domains):
+    sure = owner.vouched and _is_same(owner.email, facts.identity.email)
+    if facts.policy == "verified_email" and sure and vouches(facts.provider, facts.identity, facts.trusted_domains):
         return Link(owner.user_id)
     return Ask(owner.user_id)
+
+
+def _is_same(ours: str | None, theirs: str | None) -> bool:
+    """Whether the owner was found by the very address that the provider speaks of, and not by one of another claim, or one
+    that only looks the same (W16): beyond ASCII, what is one mailbox is not ours to say.
+    """
+    if ours is None or theirs is None:
+        return False
+    return ours == theirs or (ours.isascii() and theirs.isascii() and ours.lower() == theirs.lower())
 
 
 def _added(facts: Facts, wanted_by: LocalAccount) -> Decision:

@@ -6,19 +6,19 @@ Whose an identity is decides `federation.linking`; this looks up what that depen
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from authserver.accounts.directory import ordered_groups
+from authserver.accounts.directory import ordered_groups, posing_fault
 from authserver.accounts.external_values import Taken, taken_values
 from authserver.crypto.secrets import digest
 from authserver.effects import Clock, Random
 from authserver.errors import Conflict, NotFound, Refusal
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
-from authserver.model.users import User
+from authserver.model.users import User, fold
 from authserver.rules.names import username_fault
-from authserver.store import Directory, Identities
+from authserver.store import Credentials, Directory, Identities, Registry
 from federation.connectors import kind_of, label_of
 from federation.linking import Ask, Create, Decision, Facts, Link, LocalAccount, Refuse, Use, decide
-from federation.mapping import Mapped, map_identity
+from federation.mapping import Mapped, domain_of, map_identity
 from federation.model import ExternalIdentity, IdentityProvider, LinkedIdentity
 
 _ATTEMPTS = 3
@@ -72,7 +72,9 @@ class ExternalAccounts:
     def __init__(
         self,
         *,
+        registry: Registry,
         directory: Directory,
+        credentials: Credentials,
         identities: Identities,
         clock: Clock,
         random: Random,
@@ -82,7 +84,9 @@ class ExternalAccounts:
         inbound: Inbound,
         tell: Tell,
     ) -> None:
+        self._registry = registry
         self._directory = directory
+        self._credentials = credentials
         self._identities = identities
         self._clock = clock
         self._random = random
@@ -153,17 +157,14 @@ class ExternalAccounts:
             identity,
             policy=provider.linking or pool.linking.policy,
             linked=linked.user_id if linked is not None else None,
-            wanted_by=await self._account(pool, provider, wanted_by),
-            owner=await self._account(pool, provider, owner),
+            wanted_by=await self._account(provider, wanted_by),
+            owner=await self._account(provider, owner),
             trusted_domains=tuple(kind_of(provider.type).speaks_for(identity)),
         )
         return decide(facts)
 
-    async def _account(self, pool: Pool, provider: IdentityProvider, user: User | None) -> LocalAccount | None:
-        if user is None:
-            return None
-        theirs = await self._identities.identities(pool.id, user.id)
-        return LocalAccount(user.id, len(theirs), any(one.provider == provider.name for one in theirs))
+    async def _account(self, provider: IdentityProvider, user: User | None) -> LocalAccount | None:
+        return await local_account(self._registry, self._identities, provider, user) if user is not None else None
 
     async def _carried_out(
         self,
@@ -232,14 +233,14 @@ class ExternalAccounts:
         language: str,
     ) -> User:
         now, user_id = int(self._clock()), self._random.uuid()
-        taken = taken_values(pool, mapped)
+        taken = await self._without_names(pool, user_id, taken_values(pool, mapped))
         attributes = dict(taken.attributes)
         if language:
             attributes.setdefault("locale", language)
         user = User(
             id=user_id,
             pool=pool.id,
-            username=username_of(provider, identity),
+            username=await self._free_username(pool, provider, identity, user_id),
             email=taken.email,
             email_verified=taken.email_verified and with_address,
             phone_number=taken.phone_number,
@@ -251,6 +252,7 @@ class ExternalAccounts:
             updated_at=now,
         )
         user = await self._pre_sign_up(pool, user, client_id)
+        user = replace(user, email_verified=user.email_verified and with_address)
         linked = self._linked(pool, provider, identity, user)
         try:
             await self._directory.create_user(pool.id, user, identities=[linked])
@@ -266,11 +268,20 @@ class ExternalAccounts:
         await self._post_confirmation(pool, user, client_id)
         return user
 
+    async def _free_username(
+        self, pool: Pool, provider: IdentityProvider, identity: ExternalIdentity, user_id: str
+    ) -> str:
+        """Somebody may have registered under the name to keep this person out, or have it in another case."""
+        username = username_of(provider, identity)
+        taken = await self._directory.find_user(pool.id, username, ("username", "email"))
+        return username if taken is None else f"{provider.name}_{user_id}"
+
     async def _follow(
         self, pool: Pool, provider: IdentityProvider, user: User, mapped: Mapped, client_id: str | None
     ) -> User:
         """What the provider says now, in place of what it said before."""
-        taken = taken_values(pool, mapped, user)
+        taken = await self._without_names(pool, user.id, taken_values(pool, mapped, user))
+        taken = await self._without_addresses(pool, user, taken)
 
         def followed(stored: User) -> User:
             changed = taken.applied(stored)
@@ -293,6 +304,38 @@ class ExternalAccounts:
         self._tell_skipped(pool, provider, user, taken, client_id)
         return changed
 
+    async def _without_names(self, pool: Pool, user_id: str, taken: Taken) -> Taken:
+        """Without a name that somebody else signs in by, or that poses as an address: at most providers people choose it."""
+        name = taken.attributes.get("preferred_username")
+        if "preferred_username" not in pool.sign_in_with or not isinstance(name, str):
+            return taken
+        found = await self._directory.find_user(pool.id, name, ("preferred_username",))
+        posing = posing_fault(pool, name, taken.email, taken.phone_number)
+        if posing is None and (found is None or found.id == user_id):
+            return taken
+        attributes = {k: v for k, v in taken.attributes.items() if k != "preferred_username"}
+        why = ("preferred_username", posing or "is taken")
+        return replace(taken, attributes=attributes, skipped=(*taken.skipped, why))
+
+    async def _without_addresses(self, pool: Pool, user: User, taken: Taken) -> Taken:
+        """Without a new address in place of one that is the user's second factor: whoever has the login at the provider could
+        have the code sent where they like (W13).
+        """
+        moves = {
+            "email_code": user.email_verified and fold(taken.email or "") not in {"", fold(user.email or "")},
+            "sms_code": user.phone_number_verified and taken.phone_number not in {None, user.phone_number},
+        }
+        if not any(moves.values()):
+            return taken
+        factors = {one.kind for one in await self._credentials.credentials(pool.id, user.id)}
+        if moves["email_code"] and "email_code" in factors:
+            taken = replace(taken, email=None, skipped=(*taken.skipped, ("email", "is where codes are sent")))
+        if moves["sms_code"] and "sms_code" in factors:
+            taken = replace(
+                taken, phone_number=None, skipped=(*taken.skipped, ("phone_number", "is where codes are sent"))
+            )
+        return taken
+
     def _tell_skipped(
         self, pool: Pool, provider: IdentityProvider, user: User, taken: Taken, client_id: str | None
     ) -> None:
@@ -300,6 +343,23 @@ class ExternalAccounts:
             skipped = [f"{name} {reason}" for name, reason in taken.skipped]
             details = {"provider": provider.name, "skipped": skipped}
             self._emit(Event("identity.attributes_skipped", pool.id, user.id, client_id, details=details))
+
+
+async def local_account(
+    registry: Registry, identities: Identities, provider: IdentityProvider, user: User
+) -> LocalAccount:
+    """A user as `federation.linking` sees one that an identity of this provider may join."""
+    theirs = await identities.identities(user.pool, user.id)
+    email = user.email if user.email_verified else None
+    domain = domain_of(email or "")
+    named = [await registry.provider(user.pool, one.provider) for one in theirs]
+    return LocalAccount(
+        user.id,
+        email=email,
+        links=len(theirs),
+        has_this_provider=any(one.provider == provider.name for one in theirs),
+        vouched=all(one is None or domain in one.domains for one in named),
+    )
 
 
 def mapped_for(provider: IdentityProvider, identity: ExternalIdentity) -> Mapped:

@@ -29,16 +29,19 @@ class Taken:
     skipped: tuple[tuple[str, str], ...] = ()
 
     def applied(self, user: User) -> User:
-        """The user with what was taken. An address that the owner proved here is not replaced by one that nobody vouches
-        for.
+        """The user with what was taken. A verified address is replaced for people of other providers alone, by one that is
+        vouched for. Whoever has an account of the pool has proven it here, and by it gets the account back.
         """
         kept = {k: v for k, v in user.attributes.items() if k not in self.removed}
         changed = replace(user, attributes={**kept, **self.attributes})
-        if self.email is not None and (self.email_verified or not user.email_verified):
+        external = user.state == "external"
+        if self.email is not None and (not user.email_verified or (external and self.email_verified)):
             same = fold(self.email) == fold(user.email or "")
             verified = self.email_verified or (same and user.email_verified)
             changed = replace(changed, email=self.email, email_verified=verified)
-        if self.phone_number is not None and (self.phone_number_verified or not user.phone_number_verified):
+        if self.phone_number is not None and (
+            not user.phone_number_verified or (external and self.phone_number_verified)
+        ):
             same = self.phone_number == user.phone_number
             verified = self.phone_number_verified or (same and user.phone_number_verified)
             changed = replace(changed, phone_number=self.phone_number, phone_number_verified=verified)

@@ -72,10 +72,11 @@ class Objections:
 
     async def _take_away(self, pool: Pool, user: User, since: int) -> None:
         """Every login that was linked and every factor that was set up since then, and the backup codes, which may have been
-        made with it. Somebody without a password keeps the logins: there is no other way in.
+        made with it. Somebody without a password keeps the first login: there is no other way in.
         """
-        for identity in await self._identities.identities(pool.id, user.id):
-            if identity.linked_at >= since - _BEFORE and user.state != "external":
+        logins = await self._identities.identities(pool.id, user.id)
+        for identity in logins[1:] if user.state == "external" else logins:
+            if identity.linked_at >= since - _BEFORE:
                 await self._identities.unlink(pool.id, user.id, identity.provider)
                 self._emit(Event("identity.unlinked", pool.id, user.id, details={"provider": identity.provider}))
         added = [c for c in await self._credentials.credentials(pool.id, user.id) if c.created_at >= since - _BEFORE]

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import orjson
+
 from authserver.broker.departures import Departure, Departures, Gone, Purpose
 from authserver.broker.health import Health
 from authserver.broker.host import Ground, host_of
@@ -305,9 +307,7 @@ class Broker:
             return False
         return await self._departures.park(departure, callback)
 
-    async def take(
-        self, issuer: Place, address: str, callback: Callback, state: str, browser: str | None
-    ) -> Returned:
+    async def take(self, issuer: Place, address: str, callback: Callback, state: str, browser: str | None) -> Returned:
         """The browser is back. What it brought, or what was parked before, is judged by the provider's connector.
 
         Args:
@@ -348,6 +348,7 @@ class Broker:
             # A form that was parked is as old as its arrival; what is judged is whether it is good now.
             callback = replace(callback, now=int(self.clock()))
             identity = await self._judged(connector, departure, callback)
+            _check_keepable(identity)
         except FederationError as error:
             self._failed(pool, provider, error, began)
             return Returned(departure, provider, None, error)
@@ -389,6 +390,16 @@ class Broker:
             return
         self._health.ill(pool, provider.name, error.code, time.perf_counter() - began, int(self.clock()))
         self._emit(Event("provider.failed", pool, details=details))
+
+
+def _check_keepable(identity: ExternalIdentity) -> None:
+    """Raises BadAnswer where it holds what we could not write down, such as a whole number of a hundred digits: a sign-in
+    carries it, a trial shows it, the pool's own code is asked of it.
+    """
+    try:
+        orjson.dumps((dict(identity.claims), {name: dict(said) for name, said in identity.sources.items()}))
+    except TypeError as error:
+        raise BadAnswer(f"the claims cannot be kept: {error}") from error
 
 
 def callback_url_of(issuer: str, provider: IdentityProvider) -> str:

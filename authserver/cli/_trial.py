@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from authserver.accounts.external import mapped_for
+from authserver.accounts.external import local_account, mapped_for
 from authserver.accounts.external_values import taken_values
 from federation.connectors import kind_of
-from federation.linking import Ask, Create, Decision, Facts, Link, LocalAccount, Refuse, Use, decide
+from federation.linking import Ask, Create, Decision, Facts, Link, Refuse, Use, decide
 
 if TYPE_CHECKING:
     from authserver.broker.trials import Outcome
@@ -59,8 +59,7 @@ async def judged(stores: "Stores", pool: "Pool", provider: "IdentityProvider", o
         owner = await stores.directory.find_user(pool.id, email, ("email",))
     account = None
     if owner is not None:
-        theirs = await stores.identities.identities(pool.id, owner.id)
-        account = LocalAccount(owner.id, len(theirs), any(one.provider == provider.name for one in theirs))
+        account = await local_account(stores.registry, stores.identities, provider, owner)
     facts = Facts(
         provider,
         identity,

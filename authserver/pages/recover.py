@@ -3,6 +3,8 @@
 from urllib.parse import urlencode
 
 from authserver.errors import Conflict, Invalid, Refusal, Throttled
+from authserver.model.clients import POOL
+from authserver.model.pools import Pool
 from authserver.pages.frame import check_form
 from authserver.pages.sign_in import SignInPage, address, current_session, look
 from authserver.pages.taking import origin_of
@@ -37,7 +39,7 @@ class RecoverPage:
         check_form(services, issuer, request, form, params.get("signin") or "")
         session = await current_session(services, issuer, request)
         situation = await look(services, issuer, request, params, session)
-        if not offers_recovery(issuer.pool):
+        if not _offered(issuer.pool, situation):
             return self._sign_in.page(
                 services, issuer, request, situation, _view(issuer, params, situation), path=PATH, status=422
             )
@@ -61,11 +63,16 @@ class RecoverPage:
         return redirect(303, address(issuer, params))
 
 
+def _offered(pool: Pool, situation: Situation) -> bool:
+    """Whether a password is of any use here: the client may take people of other providers alone."""
+    return offers_recovery(pool) and situation.client.signs_in_by(POOL)
+
+
 def _view(
     issuer: Issuer, params: Params, situation: Situation, refusal: Refusal | None = None, form: Params | None = None
 ) -> View:
     pool = issuer.pool
-    if not offers_recovery(pool):
+    if not _offered(pool, situation):
         return RecoverClosed(sign_in_url=address(issuer, params))
     typed = form.get("username") if form is not None else situation.sign_in.identifier
     return RecoverAsk(

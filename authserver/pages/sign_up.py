@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from authserver.accounts.sign_up import Registration
 from authserver.errors import Conflict, InvalidForm, Refusal, SignInGone, Throttled, Vetoed, WeakPassword
+from authserver.model.clients import POOL
 from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.pages.errors import restart_url
@@ -43,7 +44,8 @@ class SignUpPage:
             return redirect(302, f"{issuer.url}/oauth2/authorize?{query}")
         session = await current_session(services, issuer, request)
         situation = await look(services, issuer, request, params, session)
-        return self._sign_in.page(services, issuer, request, situation, sign_up_view(issuer, params), path=PATH)
+        view = sign_up_view(issuer, params, situation)
+        return self._sign_in.page(services, issuer, request, situation, view, path=PATH)
 
     async def submit(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST: register, then on to what the sign-in needs: most often the code that was sent."""
@@ -51,8 +53,8 @@ class SignUpPage:
         check_form(services, issuer, request, form, params.get("signin") or "")
         session = await current_session(services, issuer, request)
         situation = await look(services, issuer, request, params, session)
-        if not issuer.pool.sign_up.enabled:
-            closed = sign_up_view(issuer, params)
+        if not _offered(issuer.pool, situation):
+            closed = sign_up_view(issuer, params, situation)
             return self._sign_in.page(services, issuer, request, situation, closed, status=422, path=PATH)
         origin = origin_of(services, issuer, request)
         cookies: Headers = []
@@ -81,7 +83,7 @@ class SignUpPage:
             headers: Headers = []
             if isinstance(refusal, Throttled):
                 headers = [(b"retry-after", b"%d" % refusal.retry_after)]
-            view = sign_up_view(issuer, params, refusal=refusal, form=form)
+            view = sign_up_view(issuer, params, situation, refusal=refusal, form=form)
             status = 429 if isinstance(refusal, Throttled) else 422
             return self._sign_in.page(
                 services, issuer, request, situation, view, status=status, path=PATH, headers=headers
@@ -95,11 +97,18 @@ def _just_registered(situation: Situation) -> User | None:
     return situation.user if waits else None
 
 
-def sign_up_view(issuer: Issuer, params: Params, *, refusal: Refusal | None = None, form: Params | None = None) -> View:
+def _offered(pool: Pool, situation: Situation) -> bool:
+    """Whether an account of the pool's own is of any use here: the client may take people of other providers alone."""
+    return pool.sign_up.enabled and situation.client.signs_in_by(POOL)
+
+
+def sign_up_view(
+    issuer: Issuer, params: Params, situation: Situation, *, refusal: Refusal | None = None, form: Params | None = None
+) -> View:
     """The form of the pool's schema, with what was typed and what was wrong with it."""
     pool = issuer.pool
     sign_in_url = address(issuer, params)
-    if not pool.sign_up.enabled:
+    if not _offered(pool, situation):
         return SignUpClosed(sign_in_url=sign_in_url)
     return SignUpForm(
         fields=field_views(sign_up_fields(pool), refusal, typed(form)),

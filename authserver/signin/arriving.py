@@ -162,7 +162,7 @@ class Arriving:
             min(now, identity.authenticated_at or now),
             verified=believed >= TWO_FACTORS,
             provider=provider.name,
-            amr=identity.amr if believed else (),
+            amr=tuple(a for a in identity.amr if a != "mfa" or believed >= TWO_FACTORS) if believed else (),
         )
         carried = replace(sign_in, upstream=self._carried.upstream(pool.id, identity))
         return await self._moving.proven(pool, carried, found.user, proof, origin, session)
@@ -178,12 +178,16 @@ class Arriving:
     ) -> Moved:
         """The address is an account's: whoever can sign in to that gets the two joined."""
         cleared: SignIn = replace(sign_in, **NOTHING_PROVEN)  # type: ignore[arg-type]  # field names
+        # What the person said already, where it will do: nobody is told by what name the owner signs in.
+        address = user.email if "email" in pool.sign_in_with or not user.may_begin else None
         waiting = replace(
             cleared,
-            identifier=sign_in_name(user, pool) or user.username,
+            identifier=address or sign_in_name(user, pool) or user.username,
             # A session here may be somebody else's; and that it is there proves nothing now.
             other_account=True,
-            joining=self._carried.identity(pool.id, identity),
+            joining=self._carried.identity(
+                pool.id, identity, with_sources=pool.trigger("inbound_federation") is not None
+            ),
             joining_by=identity.provider,
             joining_user=user.id,
         )

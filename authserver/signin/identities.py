@@ -25,14 +25,15 @@ class Carried:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def identity(self, pool: str, identity: ExternalIdentity) -> str:
-        """Sealed, without what it was read from."""
+    def identity(self, pool: str, identity: ExternalIdentity, *, with_sources: bool = False) -> str:
+        """Sealed; with what it was read from where the pool's own code will be asked about that."""
         plain = {
             "provider": identity.provider,
             "issuer": identity.issuer,
             "subject": identity.subject,
             "claims": dict(identity.claims),
             "refresh_token": identity.refresh_token,
+            "sources": {name: dict(said) for name, said in identity.sources.items()} if with_sources else {},
         }
         return self._seal(pool, "identity", plain)
 

@@ -1,7 +1,7 @@
 """An identity that waits for the proof of an account becomes one of that account's."""
 
 from authserver.accounts.external import ExternalAccounts, NotLinked
-from authserver.errors import Vetoed
+from authserver.errors import TriggerFailed, Vetoed
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.sessions import SignIn
@@ -10,7 +10,7 @@ from authserver.store import Directory, Registry
 
 
 class Joining:
-    """Called when a sign-in has proven an account, before its session opens."""
+    """Called when a sign-in has proven an account, once it is sure that the proof still holds."""
 
     def __init__(
         self, *, registry: Registry, directory: Directory, accounts: ExternalAccounts, carried: Carried, emit: Emit
@@ -33,7 +33,7 @@ class Joining:
             return
         try:
             await self._accounts.link(pool, provider, identity, user, client_id)
-        except (NotLinked, Vetoed) as refusal:
+        except (NotLinked, Vetoed, TriggerFailed) as refusal:
             reason = refusal.reason if isinstance(refusal, NotLinked) else refusal.sentence
             details = {"provider": provider.name, "reason": reason}
             self._emit(Event("identity.not_linked", pool.id, user_id, client_id, details=details))

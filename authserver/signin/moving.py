@@ -120,6 +120,8 @@ class Moving:
             provider=None,
             trouble=None,
         )
+        if not same and proof.method != "federated":
+            candidate = replace(candidate, upstream=None)  # of whoever came before
         if candidate.joining_user != user.id:
             candidate = replace(candidate, joining=None, joining_by=None, joining_user=None)
         return await self.advance(pool, sign_in, candidate, origin, session, remember_days=remember_days)
@@ -234,7 +236,6 @@ class Moving:
             # Sent twice, and the other one was faster. The browser has dropped the answer to that, cookie and all, so
             # this proof must open a session of its own.
             moved = replace(candidate, authentication=authentication)
-        await self._joining.join(pool, candidate, step.user_id)
         where = self._watch.where(origin) if origin.user_agent else None
         place = where.place if where is not None else ""
         opened, secret = await self._sessions.open(pool, authentication, session, origin, place, candidate.upstream)
@@ -242,6 +243,8 @@ class Moving:
         if not await self._still_holds(pool, step):
             await self._sessions.end(pool, opened)
             raise WrongCredentials
+        # And not before: the owner may just have locked out who knew the old password, and a login that is joined stays.
+        await self._joining.join(pool, candidate, step.user_id)
         # Only now, and not after one right factor of several, or whoever knows one could guess at the next without end.
         await self._guessing.forget(pool, step.user_id)
         await self._watch.entered(

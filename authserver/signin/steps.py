@@ -138,7 +138,9 @@ def _prove(facts: Facts) -> Step:
             return Recover()
         if facts.pool.recovery.asks_medium and sign_in.identifier is not None:
             return ChooseMedium(sign_in.identifier, facts.pool.recovery.by)
-    if sign_in.user_id is not None and sign_in.proofs and facts.user is not None:
+    # What a client does not take counts for nothing by itself: a password that was replaced on the way, for one.
+    taken = facts.client.signs_in_by(provider_of(sign_in.proofs) or POOL)
+    if sign_in.user_id is not None and sign_in.proofs and facts.user is not None and taken:
         return _second_factor(facts, sign_in.proofs)
     if sign_in.provider is not None:
         return Leave(sign_in.provider)
@@ -286,9 +288,6 @@ def _account(facts: Facts, user: User, proofs: tuple[Proof, ...]) -> Step:
         return KeepAccount(user.delete_after)
     if not user.can_sign_in or (user.state == "external" and provider_of(proofs) is None):
         return Identify(methods=first_factors(facts.pool, facts.client))
-    if not facts.client.signs_in_by(provider_of(proofs) or POOL):
-        # No page offers such a way, but a client may have been narrowed while the person was on it.
-        return Refuse("access_denied", "The client takes nobody who signs in this way.")
     return Open(user.id, proofs)
 
 
