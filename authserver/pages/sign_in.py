@@ -102,8 +102,8 @@ class SignInPage:
                 return self._onward(services, issuer, request, situation, target, cookies)
             return redirect(302, target, *cookies)
         if isinstance(situation.step, Leave):
-            straight = params.get(BY) is None
-            return await self._leave(services, issuer, request, situation, address(issuer, params), straight=straight)
+            straight, here = params.get(BY) is None, address(issuer, params)
+            return await self._leave(services, issuer, request, situation, situation.step, here, straight=straight)
         view = await self.view(services, issuer, situation)
         return self.page(services, issuer, request, situation, view, headers=cookies)
 
@@ -130,7 +130,8 @@ class SignInPage:
                 target = await services.sign_ins.conclude(issuer.pool, issuer.url, situation)
                 return redirect(303, target, *cookies)
             if isinstance(situation.step, Leave):
-                return await self._leave(services, issuer, request, situation, address(issuer, params), straight=False)
+                here = address(issuer, params)
+                return await self._leave(services, issuer, request, situation, situation.step, here, straight=False)
         except (Conflict, SignInGone):
             return await _overtaken(services, issuer, request, params, session, cookies)
         except Vetoed as veto:
@@ -145,19 +146,18 @@ class SignInPage:
         issuer: Issuer,
         request: Request,
         situation: Situation,
+        step: Leave,
         here: str,
         *,
         straight: bool,
     ) -> Answer:
         """Send the browser to the provider: `straight`, or by way of a page (see `BY`)."""
-        step = situation.step
-        provider = step.provider if isinstance(step, Leave) else ""
-        outgoing = await services.arriving.leave(issuer, situation, situation.sign_in.browser)
+        outgoing = await services.arriving.leave(issuer, situation, step, situation.sign_in.browser)
         if outgoing is None:
             return redirect(302 if straight else 303, here)
         if straight and isinstance(outgoing, Redirect):
             return redirect(302, outgoing.url)
-        view = await leaving_view(services, issuer, provider, outgoing)
+        view = await leaving_view(services, issuer, step.provider, outgoing)
         return self.page(services, issuer, request, situation, view, headers=leaving_headers(outgoing), to=outgoing.url)
 
     def _onward(

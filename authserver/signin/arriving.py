@@ -73,14 +73,12 @@ class Arriving:
             return None
         return await self._broker.of_domain(pool.id, situation.client, identifier)
 
-    async def leave(self, issuer: Issuer, situation: Situation, browser: str) -> Outgoing | None:
+    async def leave(self, issuer: Issuer, situation: Situation, step: Leave, browser: str) -> Outgoing | None:
         """Where the browser goes; None if the provider cannot be reached, which the next page then says.
 
         The sign-in forgets where it goes: whoever comes back by the browser's button finds its first page again.
         """
-        sign_in, step, pool = situation.sign_in, situation.step, issuer.pool
-        if not isinstance(step, Leave):
-            return None
+        sign_in, pool = situation.sign_in, issuer.pool
         provider = await self._broker.usable(pool.id, situation.client, step.provider)
         if provider is None:
             await self._keeping.change(sign_in, provider=None, trouble=f"provider_gone {step.provider}")

@@ -1,13 +1,15 @@
 """What changes between there and back: providers, clients, links and sessions that are gone by then."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from authserver.model.pools import Trigger
 from federation.connector import EndedThere
 from federation.model import ExternalIdentity
 from tests.journeys.elsewhere import asked, elsewhere, person
-from tests.journeys.house import ADA, BOB, ISSUER, PASSWORD, POOL, answered, claims
+from tests.journeys.house import ADA, BOB, ISSUER, PASSWORD, POOL, answered, claims, pool
 from tests.journeys.test_federated_sign_in import tokens_of, user_of, words
 from tests.journeys.test_upstream_sign_out import logout_token, signed_in
 
@@ -124,19 +126,48 @@ async def test_what_was_sealed_under_another_key_is_as_if_it_had_not_been():
         assert carried.identity_of(POOL, "AAAA") is None
         assert carried.upstream_of(POOL, "!") is None
         assert carried.upstream_of(POOL, None) is None
+        assert carried.upstream(POOL, ExternalIdentity("Acme", "i", "s", {})) is None
+        _, _browser, _ = await signed_in(world)
+        carol = await user_of(world, subject="carol-1")
+        issuer = await world.at.services.issuers.get(POOL)
+        assert carol is not None
+        (session,) = await world.at.services.sessions.of_user(issuer.pool, carol.id)
+        lost = replace(session, upstream="AAAA")
+        assert await world.at.services.upstream.begin(issuer, lost, None, "browser") is None
+
+
+async def test_who_asks_for_the_pool_itself_is_not_sent_on_by_domain():
+    async with elsewhere() as world:
+        await world.add(domains=("example.com",))
+        browser = world.at.browser()
+        page = await browser.login_page(identity_provider="Pool")
+        page = await browser.open(await browser.submit(page, step="identifier", username="ada@example.com"))
+        answered(await browser.submit(page, step="password", password=PASSWORD))
+
+
+async def test_a_trigger_that_does_not_answer_lets_nobody_new_in_and_says_so():
+    broken = Trigger("pre_sign_up", callable="nowhere_at_all:nothing")
+    async with elsewhere(pool(triggers=(broken,))) as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        browser = world.at.browser()
+        page = await browser.login_page()
+        answer = await world.come_back(browser, await browser.submit(page, step="provider", provider="Acme"))
+        assert answer.status_code == 503
+        assert await world.at.stores.identities.identity(POOL, "Acme", "carol-1") is None
+        await world.at.change_pool(triggers=())
+        answered(await world.sign_in(browser))
 
 
 # ---------------------------------------------------------------------------------------------------- sign-out
 
 
-async def test_a_provider_that_is_down_holds_up_no_sign_out():
+async def test_a_provider_that_cannot_be_reached_any_more_holds_up_no_sign_out():
     async with elsewhere() as world:
         _, browser, tokens = await signed_in(world, sign_out=True)
-        world.network.down.add("id.acme.example")
-        world.at.services.broker._connectors.clear()
-        page = await browser.http.get(f"{ISSUER}/logout")
-        answer = await browser.submit(page)
-        assert answer.status_code in {200, 303}
+        await world.change(settings={"sign_out": True})
+        answer = await browser.submit(await browser.http.get(f"{ISSUER}/logout"))
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{ISSUER}/logout")
         assert (await browser.userinfo(tokens["access_token"])).status_code == 401
 
 
