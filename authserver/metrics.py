@@ -21,6 +21,8 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What may be a label: anybody can make up a method, and every new one would be a series that stays."""
 
+MOST_PROVIDERS = 1000
+
 _SIGN_INS = {"sign_in.succeeded": "succeeded", "sign_in.failed": "failed", "sign_in.throttled": "throttled"}
 
 
@@ -45,6 +47,7 @@ class Metrics:
         self.requests: dict[tuple[str, str, int], int] = {}
         self.latency: dict[str, Histogram] = {}
         self.stores: dict[tuple[str, str], Histogram] = {}
+        self.providers: dict[tuple[str, str, str], Histogram] = {}
         self.events: dict[tuple[str, str], int] = {}
         self.tokens: dict[tuple[str, str], int] = {}
         self.sign_ins: dict[tuple[str, str], int] = {}
@@ -66,6 +69,18 @@ class Metrics:
             histogram = self.stores[role, call] = Histogram()
         histogram.observe(seconds)
 
+    def provider(self, pool: str, name: str, outcome: str, seconds: float) -> None:
+        """One return from an identity provider was judged, or a departure failed. Beyond a thousand series the rest share
+        one a pool: an installation may have any number of providers.
+        """
+        key = (pool, name, outcome)
+        if key not in self.providers and len(self.providers) >= MOST_PROVIDERS:
+            key = (pool, "other", outcome)
+        histogram = self.providers.get(key)
+        if histogram is None:
+            histogram = self.providers[key] = Histogram()
+        histogram.observe(seconds)
+
     def event(self, event: Event) -> None:
         """One event; those of sign-ins and tokens have series of their own."""
         if event.kind == "token.issued":
@@ -85,6 +100,7 @@ class Metrics:
             "requests": [[*k, v] for k, v in self.requests.items()],
             "latency": [[k, h.counts, h.total] for k, h in self.latency.items()],
             "stores": [[*k, h.counts, h.total] for k, h in self.stores.items()],
+            "providers": [[*k, h.counts, h.total] for k, h in self.providers.items()],
             "events": [[*k, v] for k, v in self.events.items()],
             "tokens": [[*k, v] for k, v in self.tokens.items()],
             "sign_ins": [[*k, v] for k, v in self.sign_ins.items()],
@@ -140,12 +156,13 @@ def _families(snapshots: list[dict[str, Any]]) -> Iterator[Any]:
     histograms: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("latency", "poolgate_request_seconds", "Time to answer.", ("endpoint",)),
         ("stores", "poolgate_store_seconds", "Time of store calls.", ("role", "call")),
+        ("providers", "poolgate_provider_seconds", "Time of identity providers.", ("pool", "provider", "outcome")),
     )
     for member, name, words, labels in histograms:
         family = HistogramMetricFamily(name, words, labels=labels)
         merged: dict[tuple[str, ...], tuple[list[int], float]] = {}
         for snapshot in snapshots:
-            for *key, counts, total in snapshot[member]:
+            for *key, counts, total in snapshot.get(member, ()):  # of another version, which did not count it
                 named = tuple(str(k) for k in key)
                 before, sum_before = merged.get(named, ([0] * len(counts), 0.0))
                 merged[named] = ([a + b for a, b in zip(before, counts, strict=True)], sum_before + total)

@@ -28,7 +28,6 @@ from authserver.adapters.trigger_messages import TriggerMessages
 from authserver.audit import Trail
 from authserver.audit.feed import Feed, FeedTarget, TargetOf
 from authserver.broker.departures import Departures
-from authserver.broker.health import Health
 from authserver.broker.host import Ground
 from authserver.broker.service import Broker
 from authserver.broker.trials import Trials
@@ -269,7 +268,7 @@ def wire(
         one_time=stores.one_time,
         threads=Broker.threads(),
     )
-    broker = Broker(opened.registry, ground, departures, Health(), emit)
+    broker = Broker(opened.registry, ground, departures, opened.metrics.provider, emit)
     external = ExternalAccounts(
         registry=opened.registry,
         directory=directory,

@@ -12,7 +12,7 @@ from authserver.model.pools import Pool
 from authserver.model.users import User
 from authserver.triggers import Triggers
 from authserver.triggers.answers import TokenAmendment
-from authserver.triggers.federation_points import InboundFederation
+from authserver.triggers.federation_points import PROVIDER_TYPES, InboundFederation
 from authserver.triggers.points import (
     PostAuthentication,
     PostConfirmation,
@@ -25,15 +25,6 @@ from authserver.triggers.user_attributes import MigratedUser, apply_user_migrati
 from federation.model import ExternalIdentity, IdentityProvider
 
 CLIENT_CREDENTIALS = "ClientCredentials"
-
-_CALLED = {
-    "saml": "SAML",
-    "google": "Google",
-    "facebook": "Facebook",
-    "amazon": "LoginWithAmazon",
-    "apple": "SignInWithApple",
-}
-"""What Cognito calls the types of providers; all others are OIDC to it."""
 
 
 class Hooks:
@@ -72,7 +63,7 @@ class Hooks:
         """What to take from an identity in place of what was mapped; None leaves that to the mapping."""
         if pool.trigger("inbound_federation") is None:
             return None
-        request = InboundFederation(provider.name, _CALLED.get(provider.type, "OIDC"), identity.sources)
+        request = InboundFederation(provider.name, PROVIDER_TYPES.get(provider.type, "OIDC"), identity.sources)
         username = f"{provider.name}_{identity.subject}"
         answer = await self._triggers.call(pool, request, username=username, client_id=client_id)
         return answer.attributes or None if answer is not None else None

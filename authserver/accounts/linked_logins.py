@@ -54,11 +54,13 @@ class LinkedLogins:
         return by_mail or by_sms
 
     async def may_have_password(self, pool: Pool, user: User) -> bool:
-        """Whether the user may have a password: not who belongs to a provider that answers for its own domains, since
-        whoever leaves there must be out here too.
+        """Whether the user may have a password."""
+        return "password" in pool.mfa.first_factors and await self.may_add_way(pool, user)
+
+    async def may_add_way(self, pool: Pool, user: User) -> bool:
+        """Whether the user may add a way in: not who belongs to a provider that answers for its own domains, since whoever
+        leaves there must be out here too.
         """
-        if "password" not in pool.mfa.first_factors:
-            return False
         if user.state != "external":
             return True
         for one in await self.of(pool, user):

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -10,7 +10,6 @@ from typing import Protocol
 import orjson
 
 from authserver.broker.departures import Departure, Departures, Gone, Purpose
-from authserver.broker.health import Health
 from authserver.broker.host import Ground, host_of
 from authserver.crypto.secrets import same
 from authserver.effects import Clock
@@ -57,6 +56,10 @@ class Place(Protocol):
     def pool(self) -> Pool: ...
 
 
+Observe = Callable[[str, str, str, float], None]
+"""Takes pool, provider, how it went ("ok" or the error's code), and how many seconds our dealings with it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a departure is to say, beside what the broker adds itself (`federation.model.Asked`)."""
@@ -81,11 +84,13 @@ class Returned:
 class Broker:
     """Drives connectors."""
 
-    def __init__(self, registry: Registry, ground: Ground, departures: Departures, health: Health, emit: Emit) -> None:
+    def __init__(
+        self, registry: Registry, ground: Ground, departures: Departures, observe: Observe, emit: Emit
+    ) -> None:
         self._registry = registry
         self._ground = ground
         self._departures = departures
-        self._health = health
+        self._observe = observe
         self._emit = emit
         self._connectors: OrderedDict[tuple[str, str], tuple[IdentityProvider, str, Connector]] = OrderedDict()
         self._due: dict[tuple[str, str], int] = {}
@@ -352,7 +357,7 @@ class Broker:
         except FederationError as error:
             self._failed(pool, provider, error, began)
             return Returned(departure, provider, None, error)
-        self._health.well(pool, provider.name, time.perf_counter() - began, int(self.clock()))
+        self._observe(pool, provider.name, "ok", time.perf_counter() - began)
         return Returned(departure, provider, identity)
 
     @staticmethod
@@ -388,7 +393,7 @@ class Broker:
         if isinstance(error, Cancelled):
             self._emit(Event("provider.cancelled", pool, details=details))
             return
-        self._health.ill(pool, provider.name, error.code, time.perf_counter() - began, int(self.clock()))
+        self._observe(pool, provider.name, error.code, time.perf_counter() - began)
         self._emit(Event("provider.failed", pool, details=details))
 
 

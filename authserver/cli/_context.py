@@ -184,7 +184,6 @@ class House:
     def broker(self) -> "Broker":
         """Leads to identity providers and back."""
         from authserver.broker.departures import Departures
-        from authserver.broker.health import Health
         from authserver.broker.host import Ground
         from authserver.broker.service import Broker
 
@@ -199,7 +198,7 @@ class House:
             one_time=stores.one_time,
             threads=Broker.threads(),
         )
-        return Broker(stores.registry, ground, Departures(stores.one_time, opened.sealer), Health(), self.emit)
+        return Broker(stores.registry, ground, Departures(stores.one_time, opened.sealer), lambda *_: None, self.emit)
 
     def tools(self) -> "Tools":
         """What carrying out a plan needs."""

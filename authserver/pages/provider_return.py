@@ -194,6 +194,8 @@ async def _target_of(services: Services, issuer: Issuer, parked: Callback | None
 async def _linked(
     services: Services, issuer: Issuer, provider: IdentityProvider, identity: ExternalIdentity, user: User
 ) -> str:
+    if not await services.linked_logins.may_add_way(issuer.pool, user):
+        return "identity_failed"
     try:
         await services.external.link(issuer.pool, provider, identity, user, None)
     except NotLinked as refusal:

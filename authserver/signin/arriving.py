@@ -115,7 +115,7 @@ class Arriving:
 
     async def failed_here(self, situation: Situation, provider: IdentityProvider) -> SignIn:
         """Something of ours did not answer: the person may try again."""
-        return await self._keeping.change(situation.sign_in, trouble=f"provider_unavailable {provider.name}")
+        return await self._keeping.change(situation.sign_in, trouble=f"not_finished {provider.name}")
 
     async def arrived(
         self,

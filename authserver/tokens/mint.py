@@ -9,6 +9,7 @@ from authserver.model.clients import Client
 from authserver.model.grants import Grant
 from authserver.model.users import User
 from authserver.tokens.claims import access_claims, id_claims, machine_claims, readable
+from authserver.tokens.identities import Claim
 from authserver.tokens.issuer import AccessPlan, Issuer
 from authserver.triggers.answers import TokenAmendment
 from authserver.triggers.token_amendment import apply_pre_token
@@ -37,10 +38,12 @@ def mint_for_user(
     now: int,
     random: Random,
     amendment: TokenAmendment | None = None,
+    identities: Claim = (),
 ) -> Minted:
     """An access token, and an ID token if `openid` was granted.
 
     Args:
+        identities: the claim of that name (`tokens.identities`).
         amendment: what the pool's trigger wants changed. Raises TriggerFailed if it cannot be.
     """
     pool = issuer.pool
@@ -77,6 +80,8 @@ def mint_for_user(
         )
         if cognito:
             identity["event_id"] = event_id
+        if identities:
+            identity["identities"] = identities
     if amendment is not None:
         amended = apply_pre_token(
             amendment,

@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from authserver.model.pools import TriggerPoint
 from authserver.triggers import answers
 from authserver.triggers.answers import InboundAttributes
 from authserver.triggers.reading import Members
+
+PROVIDER_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "saml": "SAML",
+        "google": "Google",
+        "facebook": "Facebook",
+        "amazon": "LoginWithAmazon",
+        "apple": "SignInWithApple",
+    }
+)
+"""What Cognito calls the types of providers; all others are OIDC to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from authserver.metrics import exposition
 from authserver.model.pools import Trigger
 from federation.connector import EndedThere
 from federation.model import ExternalIdentity
@@ -206,3 +207,53 @@ async def test_the_browser_that_brings_the_notice_is_signed_out_even_if_the_link
         assert await world.at.services.upstream.ended(pool, "Acme", ended) == 0
         assert await world.at.services.upstream.ended(pool, "Other", ended, session) == 0
         assert await world.at.services.upstream.ended(pool, "Acme", ended, session) == 1
+
+
+# -------------------------------------------------------------------------------------------------------- tokens
+
+
+async def test_the_cognito_profile_names_the_linked_logins_in_id_tokens():
+    async with elsewhere(pool(claims_profile="cognito")) as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        browser = world.at.browser()
+        tokens = await tokens_of(browser, await world.sign_in(browser))
+        known = {
+            "userId": "carol-1",
+            "providerName": "Acme",
+            "providerType": "OIDC",
+            "issuer": "https://id.acme.example",
+            "primary": "true",
+            "dateCreated": "1800000000000",
+        }
+        assert claims(tokens["id_token"])["identities"] == [known]
+        assert claims(tokens["id_token"])["cognito:username"] == "Acme_carol-1"
+        assert "identities" not in claims(tokens["access_token"])
+        await world.at.stores.registry.delete_provider(POOL, "Acme")
+        again = (await browser.refresh(tokens["refresh_token"])).json()
+        assert claims(again["id_token"])["identities"] == [known]
+
+
+async def test_the_standard_profile_does_not():
+    async with elsewhere() as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        browser = world.at.browser()
+        tokens = await tokens_of(browser, await world.sign_in(browser))
+        assert "identities" not in claims(tokens["id_token"])
+
+
+async def test_the_metrics_tell_how_each_provider_fares():
+    async with elsewhere() as world:
+        site = await world.add()
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        answered(await world.sign_in(world.at.browser()))
+        site.claims = {"nonce": "another"}
+        await world.sign_in(world.at.browser())
+        counted = {key: sum(h.counts) for key, h in world.at.opened.metrics.providers.items()}
+        assert counted == {(POOL, "Acme", "ok"): 1, (POOL, "Acme", "provider_answer_misdirected"): 1}
+        shown = exposition([world.at.opened.metrics.snapshot()]).decode()
+        assert 'poolgate_provider_seconds_count{outcome="ok",pool="test_Pool1",provider="Acme"} 1.0' in shown
+        for n in range(2000):
+            world.at.opened.metrics.provider(POOL, f"p{n}", "ok", 0.1)
+        assert len(world.at.opened.metrics.providers) <= 1001

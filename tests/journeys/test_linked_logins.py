@@ -144,6 +144,23 @@ async def test_who_belongs_to_a_providers_domains_gets_no_password_beside_it():
         assert await world.at.stores.directory.password(POOL, carol.id) is None
 
 
+async def test_who_belongs_to_a_providers_domains_links_no_other_login_beside_it():
+    """Whoever is dismissed there would still come in here."""
+    async with elsewhere() as world:
+        site = await world.add(domains=("acme.example",))
+        await world.add("Other")
+        site.person = person(sub="carol-1", email="carol@acme.example")
+        browser = world.at.browser()
+        answered(await world.sign_in(browser))
+        page = await visit(browser, HERE)
+        assert 'id="provider-Other"' not in page.text
+        form = hidden(await visit(browser)) | {"step": "provider", "provider": "Other"}
+        answer = await browser.http.post(f"{ISSUER}{HERE}", data=form)
+        assert "notice=nothing_changed" in answer.headers["location"]
+        await world.change(domains=())
+        assert 'id="provider-Other"' in (await visit(browser, HERE)).text
+
+
 async def test_a_pool_without_providers_has_no_such_section():
     async with house() as at:
         browser = at.browser()

@@ -9,6 +9,7 @@ from authserver.oauth.engine import judge_code
 from authserver.oauth.grants import TokenRequest, token_response
 from authserver.services import Services
 from authserver.tokens import codes
+from authserver.tokens.identities import identities_claim
 from authserver.tokens.keyring import LONGEST_TOKEN
 from authserver.tokens.mint import mint_for_user
 from authserver.tokens.refresh import RefreshToken, first_token
@@ -46,6 +47,8 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     resource = request.resource(code.grant)
     plan = issuer.access_plan(client, code.grant.scope, resource)
 
+    linked = await identities_claim(services.stores.identities, services.registry, pool, user.id)
+
     # the pool's trigger, before anything is spent: a time-out burns nothing
     amendment = await services.hooks.before_tokens(pool, user, client, code.grant.scope, "HostedAuth")
 
@@ -63,6 +66,7 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
         now=now,
         random=services.random,
         amendment=amendment,
+        identities=linked,
     )
     token, family = None, None
     if "refresh_token" in client.grant_types:

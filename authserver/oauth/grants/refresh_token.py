@@ -9,6 +9,7 @@ from authserver.oauth.engine import judge_refresh
 from authserver.oauth.grants import TokenRequest, token_response
 from authserver.services import Services
 from authserver.tokens import refresh
+from authserver.tokens.identities import identities_claim
 from authserver.tokens.issuer import narrowed
 from authserver.tokens.keyring import LONGEST_TOKEN
 from authserver.tokens.mint import mint_for_user
@@ -47,12 +48,23 @@ async def grant(services: Services, request: TokenRequest) -> dict[str, object]:
     granted = replace(stored.grant, scope=scope, claims=request.claims_still_allowed(stored.grant))
     plan = issuer.access_plan(client, scope, request.resource(stored.grant))
 
+    linked = await identities_claim(services.stores.identities, services.registry, pool, user.id)
+
     # the pool's trigger, before anything is spent: a time-out burns nothing
     amendment = await services.hooks.before_tokens(pool, user, client, scope, "RefreshTokens")
 
     # mint
     minted = mint_for_user(
-        issuer, plan, client, granted, user, nonce=None, now=now, random=services.random, amendment=amendment
+        issuer,
+        plan,
+        client,
+        granted,
+        user,
+        nonce=None,
+        now=now,
+        random=services.random,
+        amendment=amendment,
+        identities=linked,
     )
     following = refresh.successor(issuer.refresh_keys, presented)
 

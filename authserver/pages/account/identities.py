@@ -39,7 +39,8 @@ async def show(visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
             )
         )
     have = {one.provider for one in linked}
-    offered = await services.broker.offered(pool.id, account_client(pool))
+    may_add = await services.linked_logins.may_add_way(pool, visit.user)
+    offered = await services.broker.offered(pool.id, account_client(pool)) if may_add else ()
     more = tuple(provider_view(provider) for provider in offered if provider.name not in have)
     return IdentitiesSection(frame=visit.frame("identities"), identities=tuple(lines), providers=more)
 
@@ -53,7 +54,8 @@ async def take(visit: Visit, form: Params) -> Outcome:
         case "provider":
             provider = await services.broker.usable(pool.id, account_client(pool), form.get("provider") or "")
             browser = known_browser(services, pool.id, visit.request)
-            if provider is None or browser is None:
+            may_add = await services.linked_logins.may_add_way(pool, visit.user)
+            if provider is None or browser is None or not may_add:
                 return To(HERE, "nothing_changed")
             wish = Wish(ui_locales=(services.language_of(services, visit.issuer, visit.request),))
             try:

@@ -21,6 +21,7 @@ TROUBLES: Mapping[str, str] = {
     "not_known": gettext_noop("Nobody here has this {provider} login. Ask for an account first."),
     "provider_twice": gettext_noop("The account has another {provider} login already."),
     "too_many_links": gettext_noop("The account has as many linked logins as it may have."),
+    "not_finished": gettext_noop("Signing in with {provider} could not be finished. Try again in a moment."),
     "changing": gettext_noop("Two sign-ins with {provider} came at the same time. Try again."),
 }
 
