@@ -14,6 +14,7 @@ from authserver.accounts.objections import Objections
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.profile import Profile
 from authserver.accounts.sign_up import SignUp
+from authserver.broker.choices import Choices
 from authserver.broker.service import Broker
 from authserver.broker.trials import Trials
 from authserver.crypto.passwords import Passwords
@@ -61,6 +62,7 @@ class Services:
     moving: Moving
     proving: Proving
     broker: Broker
+    choices: Choices
     trials: Trials
     external: ExternalAccounts
     arriving: Arriving

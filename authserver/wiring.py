@@ -27,6 +27,7 @@ from authserver.adapters.audit_feed import AuditCourier
 from authserver.adapters.trigger_messages import TriggerMessages
 from authserver.audit import Trail
 from authserver.audit.feed import Feed, FeedTarget, TargetOf
+from authserver.broker.choices import Choices
 from authserver.broker.departures import Departures
 from authserver.broker.host import Ground
 from authserver.broker.service import Broker
@@ -309,8 +310,10 @@ def wire(
         identities=stores.identities,
         random=random,
     )
+    choices = Choices(opened.registry)
     arriving = Arriving(
         broker=broker,
+        choices=choices,
         accounts=external,
         identities=stores.identities,
         moving=moving,
@@ -364,6 +367,7 @@ def wire(
         moving=moving,
         proving=proving,
         broker=broker,
+        choices=choices,
         trials=Trials(broker, stores.one_time, opened.sealer, random),
         external=external,
         arriving=arriving,

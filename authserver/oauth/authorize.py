@@ -85,12 +85,12 @@ async def _named_provider(services: Services, issuer: Issuer, client: Client, pa
     if name is not None:
         if name in {POOL, "COGNITO"} and client.signs_in_by(POOL):
             return POOL
-        found = await services.broker.usable(pool, client, name)
+        found = await services.choices.usable(pool, client, name)
         if found is None:
             raise ProtocolRefusal("invalid_request", "There is no such identity_provider here.")
         return found.name
     if identifier is not None:
-        by_identifier = await services.broker.of_identifier(pool, client, identifier)
+        by_identifier = await services.choices.of_identifier(pool, client, identifier)
         if by_identifier is None:
             raise ProtocolRefusal("invalid_request", "No identity provider has this idp_identifier.")
         return by_identifier
@@ -102,13 +102,13 @@ async def _hinted_provider(services: Services, issuer: Issuer, client: Client, p
     the domain of `login_hint`.
     """
     pool = issuer.pool.id
-    only = await services.broker.only_one(pool, client)
+    only = await services.choices.only_one(pool, client)
     if only is not None:
         return only
     if (domain := params.get("domain_hint")) is not None:
-        return await services.broker.of_domain(pool, client, f"anyone@{domain}")
+        return await services.choices.of_domain(pool, client, f"anyone@{domain}")
     if (login_hint := params.get("login_hint")) is not None:
-        return await services.broker.of_domain(pool, client, login_hint)
+        return await services.choices.of_domain(pool, client, login_hint)
     return None
 
 

@@ -170,7 +170,7 @@ class ProviderReturnPage:
             raise SignInGone("expired", detail="the user is gone")
         notice = "identity_failed"
         # It may have been disabled while the person was there.
-        usable = await services.broker.usable(pool.id, account_client(pool), returned.provider.name)
+        usable = await services.choices.usable(pool.id, account_client(pool), returned.provider.name)
         if returned.identity is not None and usable is not None:
             notice = await _linked(services, issuer, returned.provider, returned.identity, user)
         return redirect(302, f"{issuer.url}/account/identities?{urlencode({'notice': notice})}")

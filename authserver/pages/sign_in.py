@@ -216,7 +216,7 @@ class SignInPage:
             options = await services.proving.passkey_options(pool, situation)
         providers: Sequence[IdentityProvider] = ()
         if isinstance(step, Identify):
-            providers = await services.broker.offered(pool.id, situation.client)
+            providers = await services.choices.offered(pool.id, situation.client)
         elif isinstance(step, ProveAccount):
             providers = await services.arriving.providers_of(pool, situation, step.user_id)
         question: Question | None = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from authserver.accounts.external import ExternalAccounts, NotLinked, ProveFirst, Proven
+from authserver.broker.choices import Choices
 from authserver.broker.service import Broker, Wish
 from authserver.effects import Clock
 from authserver.errors import Invalid
@@ -37,6 +38,7 @@ class Arriving:
         self,
         *,
         broker: Broker,
+        choices: Choices,
         accounts: ExternalAccounts,
         identities: Identities,
         moving: Moving,
@@ -48,6 +50,7 @@ class Arriving:
         pre_authentication: PreAuthentication,
     ) -> None:
         self._broker = broker
+        self._choices = choices
         self._accounts = accounts
         self._identities = identities
         self._moving = moving
@@ -62,7 +65,7 @@ class Arriving:
 
     async def choose(self, pool: Pool, situation: Situation, name: str) -> SignIn:
         """The person presses a provider's button. Raises Invalid if it is none that is offered here."""
-        provider = await self._broker.usable(pool.id, situation.client, name)
+        provider = await self._choices.usable(pool.id, situation.client, name)
         if provider is None:
             raise Invalid("Choose one of the ways to sign in.", field="provider")
         return await self._keeping.change(situation.sign_in, provider=provider.name, trouble=None)
@@ -71,7 +74,7 @@ class Arriving:
         """The provider to which the address belongs that was typed as a name; None if the pool is asked for itself."""
         if situation.sign_in.request.identity_provider == POOL:
             return None
-        return await self._broker.of_domain(pool.id, situation.client, identifier)
+        return await self._choices.of_domain(pool.id, situation.client, identifier)
 
     async def leave(self, issuer: Issuer, situation: Situation, step: Leave, browser: str) -> Outgoing | None:
         """Where the browser goes; None if the provider cannot be reached, which the next page then says.
@@ -79,7 +82,7 @@ class Arriving:
         The sign-in forgets where it goes: whoever comes back by the browser's button finds its first page again.
         """
         sign_in, pool = situation.sign_in, issuer.pool
-        provider = await self._broker.usable(pool.id, situation.client, step.provider)
+        provider = await self._choices.usable(pool.id, situation.client, step.provider)
         if provider is None:
             await self._keeping.change(sign_in, provider=None, trouble=f"provider_gone {step.provider}")
             return None
@@ -131,7 +134,7 @@ class Arriving:
         Raises Vetoed, TriggerFailed, WrongCredentials, Throttled, Conflict.
         """
         sign_in, client_id = situation.sign_in, situation.sign_in.request.client_id
-        if await self._broker.usable(pool.id, situation.client, provider.name) is None:
+        if await self._choices.usable(pool.id, situation.client, provider.name) is None:
             return await self._refused(pool, situation, provider, NotLinked("not_offered"), session)
         try:
             found = await self._accounts.resolve(pool, provider, identity, client_id, language=origin.language)
@@ -209,5 +212,5 @@ class Arriving:
     async def providers_of(self, pool: Pool, situation: Situation, user_id: str) -> Sequence[IdentityProvider]:
         """By whom an account without a password can be proven here."""
         linked = [one.provider for one in await self._identities.identities(pool.id, user_id)]
-        found = [await self._broker.usable(pool.id, situation.client, name) for name in linked]
+        found = [await self._choices.usable(pool.id, situation.client, name) for name in linked]
         return [provider for provider in found if provider is not None]

@@ -40,7 +40,7 @@ async def show(visit: Visit, _refusal: Refusal | None, _form: Params) -> View:
         )
     have = {one.provider for one in linked}
     may_add = await services.linked_logins.may_add_way(pool, visit.user)
-    offered = await services.broker.offered(pool.id, account_client(pool)) if may_add else ()
+    offered = await services.choices.offered(pool.id, account_client(pool)) if may_add else ()
     more = tuple(provider_view(provider) for provider in offered if provider.name not in have)
     return IdentitiesSection(frame=visit.frame("identities"), identities=tuple(lines), providers=more)
 
@@ -52,7 +52,7 @@ async def take(visit: Visit, form: Params) -> Outcome:
         case "unlink":
             return To(UNLINK, query=(("id", (form.get("id") or "")[:_LONGEST_NAME]),))
         case "provider":
-            provider = await services.broker.usable(pool.id, account_client(pool), form.get("provider") or "")
+            provider = await services.choices.usable(pool.id, account_client(pool), form.get("provider") or "")
             browser = known_browser(services, pool.id, visit.request)
             may_add = await services.linked_logins.may_add_way(pool, visit.user)
             if provider is None or browser is None or not may_add:
