@@ -19,7 +19,7 @@ CLUB, BANK, KEYS, GUEST = "club_Pool1", "bank_Pool1", "keys_Pool1", "guest_Pool1
 PEOPLE = {
     CLUB: ("amy", "ben", "cleo", "eve", "gwen", "jack", "liam", "mona", "nils", "olga", "pete", "quinn", "rosa"),
     BANK: ("uma",),
-    KEYS: ("xena", "bea", "yara", "zoe", "ida"),
+    KEYS: ("xena", "bea", "yara", "zoe", "ida", "wes"),
     GUEST: ("ida",),
 }
 

@@ -72,7 +72,7 @@ def test_an_account_with_the_same_address_is_proven_first(come: Come, book: Clie
 
 
 def test_who_says_no_there_is_told_here_and_may_go_another_way(come: Come, book: ClientApp):
-    member = come("bea", KEYS)
+    member = come("wes", KEYS)
     member.begin(book)
     at_the_provider(member, allow=False)
     expect(member.tab.locator("#trouble")).to_contain_text("You came back from Key Works without signing in.")

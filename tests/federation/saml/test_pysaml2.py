@@ -7,6 +7,7 @@ import base64
 import gc
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -43,6 +44,19 @@ def in_process(entity: Any, of: Key) -> None:
     """What has a program do it, does it here (ecosystem reference 3.3)."""
     entity.sec.crypto = InProcess(own_keys([of.pair]))
     entity.sec.sec_backend = RSACrypto(of.private)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_collected_meanwhile() -> Iterator[None]:
+    """pysaml2 hands temporary files on by their names, and the objects that keep them may be collected before they are read;
+    what it leaves open is collected here, where nobody takes offence.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
