@@ -49,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     SHEETS.mkdir(parents=True, exist_ok=True)
     drawn: dict[Look, dict[str, bytes]] = {}
     with browsing(face=FACE) as visit:
+        # A form that sends itself would be gone before its picture is taken.
+        visit.page.add_init_script("HTMLFormElement.prototype.submit = () => {}")
         for name in names:
             for language in asked.language or LANGUAGES:
                 page = visit.open(name, language)
