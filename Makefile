@@ -24,7 +24,7 @@ FULLY_COVERED ?= resource_servers authserver/signin authserver/tokens authserver
 WATCHED_JOURNEYS = account code cognito_profile consent custom_challenges cli_user_care duties forged_tokens guessing \
 	operations passkeys passwordless races recovery recovery_links refresh risk scopes_and_resources second_factors \
 	sign_in sign_in_attacks sign_up temporary_password trigger_journeys federated_edges federated_sign_in federation_attacks linked_logins \
-	saml_sign_in upstream_sign_out
+	saml_applications saml_sign_in upstream_sign_out
 WATCHED = tests/resource_servers tests/unit/test_factor_*.py tests/unit/test_oauth_errors.py tests/unit/test_signin_*.py \
 	tests/unit/test_tokens_*.py $(WATCHED_JOURNEYS:%=tests/journeys/test_%.py)
 
@@ -160,8 +160,8 @@ COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11.0 --generat
 lock: .venv/.dev  ## compile the requirements and package-lock.json anew; pins stay where they can
 	@$(PIP) --require-hashes -r requirements/uv.txt
 	$(say) "locks: requirements/server.txt, requirements/dev.txt"
-	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra build --output-file requirements/server.txt
-	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra build --extra dev --constraint requirements/server.txt \
+	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra ldap --extra build --output-file requirements/server.txt
+	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra ldap --extra build --extra dev --constraint requirements/server.txt \
 		--output-file requirements/dev.txt
 	$(say) "locks: tests/interop/package-lock.json"
 	@$(PY) tests/tools.py npm-lock

@@ -14,7 +14,7 @@ class through every table.
     +-- InvalidForm         several fields of a form do; `faults` says which and how
     +-- WeakPassword        a new password breaks rules; `rules` are their codes
     +-- Vetoed              a trigger of the pool says no, in a sentence of its own
-    +-- TriggerFailed       a trigger does not answer, or not what it should
+    +-- TriggerFailed       a trigger, or an LDAP directory, does not answer, or not what it should
     +-- Throttled           too many tries; `retry_after` seconds
     +-- SignInGone          the sign-in expired, finished, or belongs to another browser
     +-- Busy                a bounded resource is full; `retry_after` seconds
@@ -137,7 +137,7 @@ class Vetoed(Refusal):
 
 
 class TriggerFailed(Refusal):
-    """A trigger did not answer in time, or not in its form. What waited for it has not happened."""
+    """A trigger, or an LDAP directory, did not answer in time, or not in its form. What waited for it has not happened."""
 
     code = "trigger_failed"
     sentence = "A service that has to agree does not answer at the moment."

@@ -141,6 +141,14 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
             _("A device was forgotten"), activity=True, details={"all": "whether it was all of them"}
         ),
         "session.ended": EventKind(_("Signed out"), activity=True, details=_PROVIDER),
+        "assertion.issued": EventKind(_("Signed in to an app by SAML"), activity=True),
+        "assertion.refused": EventKind(
+            _("An app was told by SAML that nobody is signed in"), details={"status": "why"}
+        ),
+        "application.not_signed_out": EventKind(
+            _("An app did not sign out"),
+            details={"error": "the kind of failure", "reason": "what was wrong with its answer"},
+        ),
         "session.client_ended": EventKind(_("An app was signed out"), activity=True),
         # the account
         "email.verified": EventKind(_("The email address was verified"), activity=True),
@@ -292,6 +300,19 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
             "failure",
             by="system",
             details={"point": "which one", "call": "its id", "milliseconds": "how long it took"} | _REASON,
+        ),
+        # LDAP directories
+        "ldap.answered": EventKind(
+            _("A directory was asked for somebody"),
+            audited=False,
+            by="system",
+            details={"outcome": "`found`, `unknown`, `refused` or `ambiguous`", "milliseconds": "how long it took"},
+        ),
+        "ldap.failed": EventKind(
+            _("A directory did not answer"),
+            "failure",
+            by="system",
+            details={"milliseconds": "how long it took"} | _REASON,
         ),
         # the trail itself
         "audit.pruned": EventKind(

@@ -23,12 +23,12 @@ FIELDS = frozenset(
         "status", "method", "endpoint", "milliseconds", "store", "role", "worker", "pid", "url", "port", "path",
         "seconds", "version", "kid", "alg", "count", "signal", "kind", "error", "restarts", "file", "changes", "advice",
         "medium", "purpose", "message", "factor", "signals", "until", "at", "credential", "left", "point", "call", "acr",
-        "state", "attributes", "grants", "all",
+        "state", "attributes", "grants", "all", "provider", "skipped",
     }
 )  # fmt: skip
 """Fields that hold no secret. `code` is an error code, `url` an address of ours, `path` a request's without its query."""
 
-QUIET = frozenset({"token.issued", "trigger.answered"})
+QUIET = frozenset({"token.issued", "trigger.answered", "ldap.answered"})
 """Events that are counted but not logged: thousands a second are ordinary."""
 
 _LEVELS = {"code.replayed": "warning", "refresh_token.reused": "warning", "sign_in.throttled": "warning"}

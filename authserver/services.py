@@ -14,6 +14,8 @@ from authserver.accounts.objections import Objections
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.profile import Profile
 from authserver.accounts.sign_up import SignUp
+from authserver.assertions.service import Assertions
+from authserver.assertions.sign_outs import SignOuts
 from authserver.broker.choices import Choices
 from authserver.broker.service import Broker
 from authserver.broker.trials import Trials
@@ -28,6 +30,7 @@ from authserver.signin.duties import Duties
 from authserver.signin.enrolling import Enrolling
 from authserver.signin.factors.backup_codes import BackupCodes
 from authserver.signin.factors.enrolled import Enrolled
+from authserver.signin.handing_over import HandOvers
 from authserver.signin.identities import Carried
 from authserver.signin.moving import Moving
 from authserver.signin.proving import Proving
@@ -68,6 +71,9 @@ class Services:
     arriving: Arriving
     carried: Carried
     upstream: UpstreamSessions
+    hand_overs: HandOvers
+    assertions: Assertions
+    sign_outs: SignOuts
     linked_logins: LinkedLogins
     challenge_states: ChallengeStates
     setting_up: SettingUp

@@ -10,9 +10,11 @@ import structlog
 from authserver.accounts.closing import Closing
 from authserver.accounts.confirmation import Confirmations
 from authserver.accounts.directory import Users
+from authserver.accounts.elsewhere import Elsewhere, TriggerSystem
 from authserver.accounts.external import ExternalAccounts
 from authserver.accounts.hooks import Hooks
 from authserver.accounts.invited import InvitedAddresses
+from authserver.accounts.ldap_people import LdapPeople
 from authserver.accounts.linked_logins import LinkedLogins
 from authserver.accounts.links import Links
 from authserver.accounts.mail_codes import MailCodes
@@ -24,7 +26,11 @@ from authserver.accounts.profile import Profile
 from authserver.accounts.sign_up import SignUp
 from authserver.accounts.unconfirmed import Unconfirmed
 from authserver.adapters.audit_feed import AuditCourier
+from authserver.adapters.ldap import LdapDirectories
 from authserver.adapters.trigger_messages import TriggerMessages
+from authserver.assertions.names import Names
+from authserver.assertions.service import Assertions
+from authserver.assertions.sign_outs import SignOuts
 from authserver.audit import Trail
 from authserver.audit.feed import Feed, FeedTarget, TargetOf
 from authserver.broker.choices import Choices
@@ -44,6 +50,7 @@ from authserver.messages.render import Renderer as MessageRenderer
 from authserver.messages.transport import NoTransport, Transport
 from authserver.model.credentials import Medium
 from authserver.opening import Opened
+from authserver.outbound.streams import Streams
 from authserver.pages.frame import Frame
 from authserver.protection.breached import BreachedPasswords
 from authserver.protection.places import Places
@@ -60,6 +67,7 @@ from authserver.signin.factors.guessing import Guessing
 from authserver.signin.factors.passkey import Passkeys
 from authserver.signin.factors.relying_party import RelyingParty
 from authserver.signin.factors.totp import Totp
+from authserver.signin.handing_over import HandOvers
 from authserver.signin.identities import Carried
 from authserver.signin.joining import Joining
 from authserver.signin.keeping import Keeping
@@ -67,6 +75,7 @@ from authserver.signin.moving import Moving
 from authserver.signin.passwords import PasswordFactor
 from authserver.signin.proving import Proving
 from authserver.signin.recovering import Recovering
+from authserver.signin.refusing import Refusals
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.setting_up import SettingUp
@@ -101,6 +110,7 @@ class Wired:
     closing: Closing
     trail: Trail
     triggers: Triggers
+    directories: LdapDirectories
     transports: Transports
 
     @asynccontextmanager
@@ -130,6 +140,7 @@ class Wired:
                     if isinstance(transport, Closable):
                         await transport.close()
                 await self.triggers.close()
+                self.directories.close()
                 self.services.broker.close()
                 await heart.stop()
 
@@ -170,8 +181,15 @@ def wire(
         http=opened.http, sealer=opened.sealer, clock=clock, random=random, calls=opened.trigger_calls, emit=emit
     )
     directory, credentials = stores.directory, stores.credentials
-    hooks = Hooks(
-        triggers, Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user, emit), emit
+    hooks = Hooks(triggers)
+    directories = LdapDirectories(Streams(settings.outbound_allow), opened.sealer, clock)
+    elsewhere = Elsewhere(
+        (LdapPeople(directories, emit), TriggerSystem(triggers)),
+        Users(directory, credentials, opened.passwords, clock, random, opened.revoke_user, emit),
+        directory,
+        stores.counters,
+        clock,
+        emit,
     )
     postman = _postman(opened, transports, triggers, feed, emit)
     outbox = Outbox(stores.journal, opened.sealer, clock, random, postman.wake)
@@ -242,7 +260,7 @@ def wire(
         emit,
         per_address=settings.guesses_per_address,
         pre_authentication=hooks.pre_authentication,
-        migrate=hooks.migrate,
+        migrate=elsewhere.at_sign_in,
         closed=notices.locked,
     )
     challenge_states = ChallengeStates(opened.sealer)
@@ -341,6 +359,10 @@ def wire(
         pre_authentication=hooks.pre_authentication,
     )
     profile = Profile(directory, codes, links, notices, clock, emit)
+    hand_overs = HandOvers(stores.one_time, random)
+    refusals = Refusals(hand_overs)
+    names = Names(stores.one_time)
+    assertions = Assertions(opened.registry, ground, names, derive(opened.master, "saml names"), emit)
     services = Services(
         clock=clock,
         random=random,
@@ -358,6 +380,8 @@ def wire(
             keeping=keeping,
             situations=situations,
             sessions=sessions,
+            hand_overs=hand_overs,
+            refusals=refusals,
             counters=stores.counters,
             clock=clock,
             random=random,
@@ -373,6 +397,17 @@ def wire(
         arriving=arriving,
         carried=carried,
         upstream=upstream,
+        hand_overs=hand_overs,
+        assertions=assertions,
+        sign_outs=SignOuts(
+            registry=opened.registry,
+            assertions=assertions,
+            names=names,
+            sessions=sessions,
+            upstream=upstream,
+            ground=ground,
+            emit=emit,
+        ),
         linked_logins=LinkedLogins(
             registry=opened.registry,
             directory=directory,
@@ -390,6 +425,7 @@ def wire(
             closing=closing,
             profile=profile,
             invited=InvitedAddresses(stores.one_time, directory, emit),
+            refusals=refusals,
             clock=clock,
             emit=emit,
         ),
@@ -399,6 +435,7 @@ def wire(
             changes=changes,
             keeping=keeping,
             moving=moving,
+            forgotten=elsewhere.at_recovery,
             links=links,
             clock=clock,
             emit=emit,
@@ -431,7 +468,7 @@ def wire(
         language_of=frame.language,
         language_names=frame.language_names,
     )
-    return Wired(opened, services, frame, postman, closing, trail, triggers, transports)
+    return Wired(opened, services, frame, postman, closing, trail, triggers, directories, transports)
 
 
 def _postman(opened: Opened, transports: Transports, triggers: Triggers, feed: Feed, emit: Emit) -> Postman:

@@ -5,7 +5,7 @@ A connector is made for one provider of one pool and keeps nothing of a login: w
 Abilities that not every provider has are protocols of their own; whoever wants one asks with isinstance.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -97,6 +97,15 @@ class Publishes(Protocol):
 
     async def metadata(self) -> bytes:
         """The document, XML (`application/samlmetadata+xml`)."""
+        ...
+
+
+@runtime_checkable
+class ReadsEncrypted(Protocol):
+    """Is sent what only we can read."""
+
+    async def encryption_keys(self) -> Sequence[Mapping[str, str]]:
+        """Our public keys that the provider encrypts for, as JWKs (RFC 7517); none where it is not asked to encrypt."""
         ...
 
 

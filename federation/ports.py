@@ -117,8 +117,8 @@ class Work(Protocol):
 @dataclass(frozen=True, slots=True)
 class Host:
     """All of it, for one provider of one pool. `issuer` is the pool's own issuer identifier, below which our endpoints
-    stand: `{issuer}/oauth2/idpresponse/{provider}`, `{issuer}/saml2/idpresponse`, `{issuer}/saml2/logout` and
-    `{issuer}/saml2/metadata/{provider}`.
+    stand: `{issuer}/oauth2/idpresponse/{provider}`, `{issuer}/oauth2/idpjwks/{provider}`, `{issuer}/saml2/idpresponse`,
+    `{issuer}/saml2/logout` and `{issuer}/saml2/metadata/{provider}`.
     """
 
     issuer: str

@@ -9,9 +9,12 @@ import json
 from binascii import a2b_base64
 from typing import Any
 
-MAX_NESTING = 400
+MAX_NESTING = 200
 """Arrays and objects inside one another. A text shorter than twice this cannot exceed it, so ordinary tokens are not even
-looked at; a thousand would reach Python's own limit in whoever walks through the value."""
+looked at; 255 would reach the limit of other writers (orjson's) in whoever passes the value on, and a thousand Python's own."""
+
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+"""Whole numbers beyond 64 bits other readers and writers take for other numbers, or for none (RFC 8259 section 6)."""
 
 # `-` and `_` become what the C decoder knows; its own `+`, `/` and `=` become what it refuses.
 _FROM_URL_ALPHABET = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -35,7 +38,7 @@ def parse_json_object(data: bytes) -> dict[str, Any]:
     """The JSON object (RFC 8259) in `data`.
 
     Raises ValueError for anything but one object in UTF-8, for a member that occurs twice at any depth, for NaN and
-    infinities, for half a surrogate pair, and for nesting deeper than `MAX_NESTING`.
+    infinities, for whole numbers beyond 64 bits, for half a surrogate pair, and for nesting deeper than `MAX_NESTING`.
     """
     text = str(data, "utf-8").strip(" \t\r\n")
     try:
@@ -68,6 +71,13 @@ def _finite(text: str) -> float:
     return value
 
 
+def _whole(text: str) -> int:
+    value = int(text) if len(text) <= 20 else _LARGEST + 1
+    if not _SMALLEST <= value <= _LARGEST:
+        raise ValueError("a whole number is out of range")
+    return value
+
+
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
@@ -86,4 +96,6 @@ def _check_nesting(value: object) -> None:
     raise ValueError("nested too deeply")
 
 
-_read = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant).raw_decode
+_read = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_int=_whole, parse_constant=_no_constant
+).raw_decode

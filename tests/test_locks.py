@@ -14,7 +14,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SERVER_EXTRAS = ("server", "postgres", "geo", "bcrypt", "build")
+SERVER_EXTRAS = ("server", "postgres", "geo", "bcrypt", "ldap", "build")
 COMPILED = [("requirements/server.txt", SERVER_EXTRAS), ("requirements/dev.txt", (*SERVER_EXTRAS, "dev"))]
 
 # What the requirements are compiled for (DESIGN 1): each marker must pick one pin on each of these.

@@ -1,4 +1,5 @@
-"""The programs that tests need and Python packages do not bring: a browser, PostgreSQL, a load generator, npm packages.
+"""The programs that tests need and Python packages do not bring: a browser, PostgreSQL, PHP,
+OpenLDAP, Apache, a load generator, npm packages.
 
 A test asks for one by its function below. A tool that is missing skips the test with its reason, and fails it under
 CI=true, where nothing may be missing. `make test` installs them first:
@@ -16,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,6 +27,7 @@ from typing import TypeVar
 INTEROP = Path(__file__).parent / "interop"
 ASIDE = INTEROP / "aside.txt"
 """Python packages that do not fit into the environment: they ask for older releases of what is in it, needlessly."""
+PHP_PACKAGES = ("php-cli", "php-xml", "php-mbstring")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 Found = TypeVar("Found")
@@ -72,6 +75,31 @@ def node_modules() -> Path:
 def aside() -> Path:
     """Folder of the Python packages of `ASIDE`, exactly as locked; not on the path."""
     return _or_skip(_aside)
+
+
+def slapd() -> str:
+    """Path of OpenLDAP's server; $SLAPD names another."""
+    return _or_skip(_slapd)
+
+
+def php() -> str:
+    """Path of a PHP for the command line, with the extensions that SimpleSAMLphp wants; $PHP names another."""
+    return _or_skip(_php)
+
+
+def simplesamlphp() -> Path:
+    """Folder of SimpleSAMLphp 1.19."""
+    return _or_skip(_simplesamlphp)
+
+
+def apache() -> str:
+    """Path of an Apache web server; $APACHE names another."""
+    return _or_skip(_apache)
+
+
+def mellon() -> Path:
+    """Path of mod_auth_mellon, among the other modules of Apache."""
+    return _or_skip(_mellon)
 
 
 def _or_skip(find: Callable[[], Found]) -> Found:
@@ -183,6 +211,51 @@ def _aside() -> Path:
     return stamp.parent
 
 
+def _slapd() -> str:
+    named = os.environ.get("SLAPD", "slapd")
+    path = shutil.which(named) or shutil.which(named, path="/usr/sbin:/usr/local/sbin:/usr/libexec")
+    if path is None:
+        raise Missing(f"no OpenLDAP server ({named}): apt-get install slapd ldap-utils, or name one in $SLAPD")
+    if shutil.which("ldapadd") is None:
+        raise Missing("no tools of OpenLDAP: apt-get install ldap-utils")
+    return path
+
+
+@functools.cache
+def _php() -> str:
+    named = os.environ.get("PHP", "php")
+    path = shutil.which(named)
+    if path is None:
+        raise Missing(f"no PHP ({named}): apt-get install {' '.join(PHP_PACKAGES)}, or name one in $PHP")
+    known = subprocess.run([path, "-m"], capture_output=True, text=True, check=False).stdout.split()
+    if lacking := {"dom", "mbstring", "openssl", "session"} - set(known):
+        raise Missing(f"PHP has no {', '.join(sorted(lacking))}: apt-get install {' '.join(PHP_PACKAGES)}")
+    return path
+
+
+def _simplesamlphp() -> Path:
+    for root in (Path(sys.prefix) / "simplesamlphp", Path("/")):
+        folder = root / "usr" / "share" / "simplesamlphp"
+        if (folder / "www" / "saml2" / "idp" / "metadata.php").exists():
+            return folder
+    raise Missing("no SimpleSAMLphp 1.19 of Debian: python tests/tools.py install")
+
+
+def _apache() -> str:
+    names = (named,) if (named := os.environ.get("APACHE")) else ("apache2", "httpd")
+    for name in names:
+        if path := shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin"):
+            return path
+    raise Missing(f"no Apache ({', '.join(names)}): apt-get install apache2-bin, or name one in $APACHE")
+
+
+def _mellon() -> Path:
+    for folder in ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"):
+        if (path := Path(folder) / "mod_auth_mellon.so").exists():
+            return path
+    raise Missing("no mod_auth_mellon: apt-get install libapache2-mod-auth-mellon")
+
+
 def lock_digest() -> str:
     """What `node_modules/.locked` holds once the packages of package-lock.json are installed."""
     return hashlib.sha256((INTEROP / "package-lock.json").read_bytes()).hexdigest()
@@ -212,6 +285,10 @@ TEST_TOOLS = (
     Tool("Playwright's driver", _playwright_driver, ("libatomic1",)),
     Tool("a font for Korean", _korean_font, ("fonts-noto-cjk",)),
     Tool("PostgreSQL", _postgres_bin, ("postgresql",)),
+    Tool("PHP", _php, PHP_PACKAGES),
+    Tool("OpenLDAP", _slapd, ("slapd", "ldap-utils")),
+    Tool("Apache", _apache, ("apache2-bin",)),
+    Tool("mod_auth_mellon", _mellon, ("libapache2-mod-auth-mellon",)),
 )
 BENCH_TOOLS = (Tool("wrk", _wrk, ("wrk",)), Tool("PostgreSQL", _postgres_bin, ("postgresql",)))
 
@@ -278,6 +355,30 @@ def install_aside() -> str | None:
     return None
 
 
+def install_simplesamlphp() -> str | None:
+    """Debian's package, unpacked and not installed: it asks for a web server, which would run for the whole machine. Returns
+    a sentence if it could not be done.
+    """
+    with contextlib.suppress(Missing):
+        _simplesamlphp()
+        return None
+    folder = Path(sys.prefix) / "simplesamlphp"
+    print("beside the environment: simplesamlphp, as apt gets it", flush=True)
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as here:
+        for prepare in ([], ["apt-get", "update", "-q"]):  # without a list of packages there is none to get
+            if prepare and os.geteuid() == 0:
+                subprocess.run(prepare, check=False)
+            subprocess.run(["apt-get", "download", "-q", "simplesamlphp"], cwd=here, check=False)
+            if packages := list(Path(here).glob("simplesamlphp_*.deb")):
+                subprocess.run(["dpkg-deb", "--extract", packages[0], folder], check=False)
+                break
+    try:
+        _simplesamlphp()
+    except Missing as missing:
+        return str(missing)
+    return None
+
+
 def _npm(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     """npm of the virtual environment; tests/interop/.npmrc forbids scripts and keeps addresses out of the lock."""
     folder = _node_folder()
@@ -289,7 +390,10 @@ def _npm(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["install"]:
-            missing = [*install(TEST_TOOLS), *filter(None, [install_node_modules(), install_aside()])]
+            missing = [
+                *install(TEST_TOOLS),
+                *filter(None, [install_node_modules(), install_aside(), install_simplesamlphp()]),
+            ]
             for sentence in missing:
                 print(f"{sentence}{'' if in_ci() else ' (tests that need it are skipped)'}", file=sys.stderr)
             return 1 if missing and in_ci() else 0

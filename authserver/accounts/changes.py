@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from authserver.model.clients import Client
+from authserver.model.ldap import LdapPolicy
 from authserver.model.pools import AttributeDefinition, Group, Pool, ResourceServer, Trigger
 from federation.model import IdentityProvider
 
@@ -23,6 +24,7 @@ _APART: Mapping[type, frozenset[str]] = {
     Pool: frozenset({"id", "attributes", "groups", "resource_servers"}),
     Client: frozenset({"client_id", "pool", "secret_digests", "machine_grant", "created_at"}),
     IdentityProvider: frozenset({"name", "sealed_secrets", "secret_digests"}),
+    LdapPolicy: frozenset({"sealed_password", "password_digest"}),
 }
 """Fields that are names, have changes of their own, or are never shown."""
 
@@ -84,14 +86,24 @@ def pool_changes(before: Pool | None, after: Pool, renamed: Mapping[str, str] = 
     """Everything that differs between two states of a pool. `renamed` are new names of attributes by old ones."""
     old = before or Pool(after.id, "")
     if before is None:
-        changes = [Change("pool", after.id, "create", content(_flat(after), _flat(old)))]
+        changes = [
+            Change("pool", after.id, "create", (*content(_flat(after), _flat(old)), *_ldap_password(old, after)))
+        ]
     else:
-        found = difference(_flat(old), _flat(after))
+        found = (*difference(_flat(old), _flat(after)), *_ldap_password(old, after))
         changes = [Change("pool", after.id, "update", found)] if found else []
     changes += named_changes("attribute", old.attributes, after.attributes, renamed)
     changes += named_changes("group", old.groups, after.groups)
     changes += named_changes("resource_server", old.resource_servers, after.resource_servers)
     return changes
+
+
+def _ldap_password(before: Pool, after: Pool) -> list[FieldChange]:
+    old, new = before.ldap.password_digest, after.ldap.password_digest
+    if old == new:
+        return []
+    shown = SECRET_CHANGED if old and new else SECRET_SET
+    return [FieldChange("ldap.bind_password", shown if old else None, shown if new else None)]
 
 
 def client_change(before: Client | None, after: Client) -> Change | None:

@@ -59,6 +59,10 @@ class Clients:
         refuse([("client_id", fault)] if fault is not None else client_faults(client, set(pool.scope_descriptions())))
         if await self._registry.pool_of_client(client_id) is not None:
             raise Conflict(f"The client id {client_id} is taken.")
+        if client.saml is not None and client.saml.entity_id in {
+            c.saml.entity_id for c in await self._registry.clients(pool.id) if c.saml is not None
+        }:
+            raise Conflict(f"The pool has an application with the entity ID {client.saml.entity_id} already.")
         await self._registry.put_client(pool.id, client)
         self._emit(Event("client.created", pool.id, client_id=client_id))
         return client, secret

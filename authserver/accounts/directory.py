@@ -142,7 +142,8 @@ class Users:
         self._emit(Event("user.created", pool.id, user.id, details={"state": user.state}))
         return user
 
-    async def _create(self, pool: Pool, new: NewUser, ask: Ask | None = None) -> User:
+    async def _create(self, pool: Pool, new: NewUser, ask: Ask | None = None, *, vouched: str | None = None) -> User:
+        """`vouched`: the password, as it is good elsewhere; no rule is asked about it."""
         refuse(new_user_faults(pool, new))
         if await self._directory.find_user(pool.id, new.username, ("username",)) is not None:
             raise Conflict(f"The username {new.username} is taken.")  # before the cost of a hash
@@ -163,7 +164,8 @@ class Users:
         )
         if ask is not None:
             await ask(pool, user)
-        encoded = await self._passwords.hash(new.password) if new.password is not None else new.password_hash
+        password = new.password if vouched is None else vouched
+        encoded = await self._passwords.hash(password) if password is not None else new.password_hash
         credential = PasswordCredential(user.id, encoded, now, new.temporary_until) if encoded is not None else None
         await self._directory.create_user(pool.id, user, credential)
         return user
@@ -172,10 +174,7 @@ class Users:
         """Create a user that another system vouched for, in this state. The password is as it was there: this pool's
         rules are for new ones. Raises Invalid, Conflict, Busy.
         """
-        user = await self._create(pool, replace(new, password=None))
-        if new.password is not None:
-            credential = PasswordCredential(user.id, await self._passwords.hash(new.password), int(self._clock()))
-            await self._directory.set_password(pool.id, credential)
+        user = await self._create(pool, replace(new, password=None), vouched=new.password)
         taken = await self._change(pool, user, lambda stored: replace(stored, state=state))
         self._emit(Event("user.migrated", pool.id, user.id))
         return taken

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from authserver.accounts.directory import NewUser, Users
 from authserver.accounts.sign_up import Decision
-from authserver.errors import Conflict, Invalid
-from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.pools import Pool
 from authserver.model.users import User
@@ -18,10 +15,9 @@ from authserver.triggers.points import (
     PostConfirmation,
     PreAuthentication,
     PreSignUp,
-    UserMigration,
 )
 from authserver.triggers.token_points import GroupConfiguration, PreTokenGeneration
-from authserver.triggers.user_attributes import MigratedUser, apply_user_migration, attributes_of
+from authserver.triggers.user_attributes import attributes_of
 from federation.model import ExternalIdentity, IdentityProvider
 
 CLIENT_CREDENTIALS = "ClientCredentials"
@@ -30,10 +26,8 @@ CLIENT_CREDENTIALS = "ClientCredentials"
 class Hooks:
     """Asks triggers. Each method does nothing where the pool has none; may raise Vetoed or TriggerFailed."""
 
-    def __init__(self, triggers: Triggers, users: Users, emit: Emit) -> None:
+    def __init__(self, triggers: Triggers) -> None:
         self._triggers = triggers
-        self._users = users
-        self._emit = emit
 
     async def pre_sign_up(self, pool: Pool, user: User, client_id: str | None) -> Decision:
         """Before somebody's account is made."""
@@ -104,34 +98,6 @@ class Hooks:
             user_id=user.id,
             client_id=client_id,
         )
-
-    async def migrate(self, pool: Pool, identifier: str, password: str, client_id: str | None) -> User | None:
-        """A name that nobody has here: the other system may know it, and takes the password's measure."""
-        if pool.trigger("user_migration") is None:
-            return None
-        answer = await self._triggers.call(
-            pool, UserMigration("Authentication", password), username=identifier, client_id=client_id
-        )
-        migrated = apply_user_migration(answer, identifier, password) if answer is not None else None
-        return await self._take_over(pool, migrated) if migrated is not None else None
-
-    async def _take_over(self, pool: Pool, migrated: MigratedUser) -> User | None:
-        """The user, created here; None where the name or an attribute is none that this pool can have."""
-        new = NewUser(
-            username=migrated.username,
-            password=migrated.password,
-            email=migrated.email,
-            email_verified=migrated.email_verified,
-            phone_number=migrated.phone_number,
-            phone_number_verified=migrated.phone_number_verified,
-            attributes=migrated.attributes,
-        )
-        try:
-            return await self._users.take_over(pool, new, migrated.state)
-        except (Invalid, Conflict) as refusal:
-            details = {"username": migrated.username, "reason": refusal.sentence}
-            self._emit(Event("user.not_migrated", pool.id, details=details))
-            return None
 
     async def before_tokens(
         self, pool: Pool, user: User | None, client: Client, scope: tuple[str, ...], source: str

@@ -24,12 +24,13 @@ from authserver.accounts.schema_change import NO_CHANGE, SchemaChange, schema_ch
 from authserver.accounts.schema_migration import Progress, Survey, migrate, survey
 from authserver.accounts.seeding import new_user, seed_fields, taken_addresses, user_faults
 from authserver.crypto.sealing import Sealer
-from authserver.crypto.secrets import b64url, digest
+from authserver.crypto.secrets import b64url, digest, slow_digest
 from authserver.effects import Clock, Random
 from authserver.errors import NotFound
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
 from authserver.model.keys import SIGNING_ALGORITHMS
+from authserver.model.ldap import LdapPolicy, ldap_record
 from authserver.model.pools import Pool, trigger_record
 from authserver.model.users import User, UserFilter, fold
 from authserver.poolfile import ClientSpec, PoolFile, UserSeed
@@ -229,14 +230,22 @@ async def surveyed(
 
 
 def _with_sealed(wanted: Pool, file: PoolFile, present: Pool | None) -> Pool:
-    """The wanted pool, its triggers with the digests of their secrets, and with those that are sealed already."""
+    """The wanted pool, its triggers and directory with the digests of their secrets, and with those sealed already."""
     sealed = {(t.point, t.secret_digest): t.sealed_secret for t in present.triggers} if present is not None else {}
     triggers = []
     for trigger in wanted.triggers:
         secret = file.trigger_secrets.get(trigger.point)
         known = digest(secret.value) if secret is not None else ""
         triggers.append(replace(trigger, secret_digest=known, sealed_secret=sealed.get((trigger.point, known))))
-    return replace(wanted, triggers=tuple(triggers))
+    ldap = replace(wanted.ldap, password_digest=_ldap_digest(file))
+    if present is not None and present.ldap.password_digest == ldap.password_digest:
+        ldap = replace(ldap, sealed_password=present.ldap.sealed_password)
+    return replace(wanted, triggers=tuple(triggers), ldap=ldap)
+
+
+def _ldap_digest(file: PoolFile) -> str:
+    password = file.ldap_password
+    return slow_digest(password.value, ldap_record(file.pool.id)) if password is not None else ""
 
 
 def _sealed(plan: Plan, sealer: Sealer) -> Pool:
@@ -249,7 +258,14 @@ def _sealed(plan: Plan, sealer: Sealer) -> Pool:
             triggers.append(replace(trigger, sealed_secret=b64url(sealed)))
         else:
             triggers.append(trigger)
-    return replace(plan.pool, triggers=tuple(triggers))
+    return replace(plan.pool, triggers=tuple(triggers), ldap=_sealed_ldap(plan, sealer))
+
+
+def _sealed_ldap(plan: Plan, sealer: Sealer) -> LdapPolicy:
+    ldap, password = plan.pool.ldap, plan.file.ldap_password
+    if password is None or ldap.sealed_password is not None:
+        return ldap
+    return replace(ldap, sealed_password=b64url(sealer.seal(password.value.encode(), ldap_record(plan.pool.id))))
 
 
 def _target_client(spec: ClientSpec, present: Client | None) -> Client:

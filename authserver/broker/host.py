@@ -54,7 +54,8 @@ def host_of(ground: Ground, issuer: str, pool: str, provider: IdentityProvider) 
         random=ground.random,
         signer=PoolSigner(ground.key_ring, pool),
         secrets=SealedSecrets(ground.sealer, pool, provider),
-        key_pairs=OwnKeyPairs(ground, pool, provider),
+        # An OpenID provider may want to encrypt to either kind; SAML's speak RSA.
+        key_pairs=OwnKeyPairs(ground, pool, provider.name, elliptic=kind_of(provider.type).protocol == "oidc"),
         documents=KeptDocuments(ground.identities, pool, provider.name),
         once=UsedOnce(ground, pool),
         work=Workers(ground.threads),
@@ -125,14 +126,18 @@ class SealedSecrets:
 
 
 class OwnKeyPairs:
-    """Satisfies `ports.KeyPairs`: made with the first use, and kept sealed."""
+    """Satisfies `ports.KeyPairs`: made with the first use, and kept sealed.
 
-    def __init__(self, ground: Ground, pool: str, provider: IdentityProvider) -> None:
+    Args:
+        owner: the name of the provider that they are used with, or what else they are for.
+        elliptic: whether there is a pair on an elliptic curve beside that of RSA.
+    """
+
+    def __init__(self, ground: Ground, pool: str, owner: str, *, elliptic: bool = False) -> None:
         self._ground = ground
         self._pool = pool
-        self._provider = provider.name
-        # An OpenID provider may want to encrypt to either kind; SAML's speak RSA.
-        self._kinds = (False, True) if kind_of(provider.type).protocol == "oidc" else (False,)
+        self._owner = owner
+        self._kinds = (False, True) if elliptic else (False,)
         self._read: tuple[KeyPair, ...] = ()
         self._read_at = 0.0
 
@@ -144,31 +149,31 @@ class OwnKeyPairs:
         return self._read
 
     async def _stored(self) -> tuple[KeyPair, ...]:
-        kept = await self._ground.identities.kept(self._pool, self._provider, KEYS)
+        kept = await self._ground.identities.kept(self._pool, self._owner, KEYS)
         if kept is None:
             return ()
-        return read_key_pairs(self._ground.sealer.open(kept.body, key_pairs_record(self._pool, self._provider)))
+        return read_key_pairs(self._ground.sealer.open(kept.body, key_pairs_record(self._pool, self._owner)))
 
     async def _made(self) -> tuple[KeyPair, ...]:
         from authserver.crypto.certificates import self_signed
 
         now = int(self._ground.clock())
-        name, random = f"{self._provider} {self._pool}", self._ground.random
+        name, random = f"{self._owner} {self._pool}".strip(":"), self._ground.random
 
         def make() -> list[KeyPair]:
             return [KeyPair(*self_signed(name, now, random, elliptic=elliptic)) for elliptic in self._kinds]
 
         pairs = await Workers(self._ground.threads)(make)
-        sealed = self._ground.sealer.seal(write_key_pairs(pairs), key_pairs_record(self._pool, self._provider))
+        sealed = self._ground.sealer.seal(write_key_pairs(pairs), key_pairs_record(self._pool, self._owner))
         kept = Kept(sealed, now)
-        if await self._ground.identities.keep(self._pool, self._provider, KEYS, kept, unless_there=True):
+        if await self._ground.identities.keep(self._pool, self._owner, KEYS, kept, unless_there=True):
             return tuple(pairs)
         return await self._stored()  # another node was faster
 
 
-def key_pairs_record(pool: str, provider: str) -> str:
-    """The name under which a provider's own keys are sealed."""
-    return f"pools/{pool}/providers/{provider}/keys"
+def key_pairs_record(pool: str, owner: str) -> str:
+    """The name under which the keys of this owner are sealed."""
+    return f"pools/{pool}/providers/{owner}/keys"
 
 
 def write_key_pairs(pairs: Sequence[KeyPair]) -> bytes:

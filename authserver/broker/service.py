@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -23,6 +23,7 @@ from federation.connector import (
     FinishesSignOut,
     HearsSignOut,
     Publishes,
+    ReadsEncrypted,
     Recognizes,
     SignsOut,
     Tends,
@@ -173,7 +174,7 @@ class Broker:
         return begun.outgoing
 
     async def depart_to_sign_out(
-        self, issuer: Place, name: str, session: UpstreamSession, return_to: str, browser: str
+        self, issuer: Place, name: str, session: UpstreamSession, return_to: str
     ) -> Outgoing | None:
         """Where the browser goes to end its session at the provider; None where that is not set up, or not possible.
 
@@ -203,7 +204,7 @@ class Broker:
             begun_at=now,
             memo=dict(begun.memo),
         )
-        await self._departures.keep(Departure(handoff, browser, "sign_out", return_to))
+        await self._departures.keep(Departure(handoff, "", "sign_out", return_to))
         return begun.outgoing
 
     async def signed_out_there(self, issuer: Place, callback: Callback, state: str) -> str:
@@ -257,6 +258,16 @@ class Broker:
         if not isinstance(connector, Publishes):
             raise NotFound(detail="it reads no metadata of ours")
         return await connector.metadata()
+
+    async def encryption_keys(self, issuer: Place, name: str) -> Sequence[Mapping[str, str]]:
+        """Our public keys that a provider encrypts for, as JWKs. Raises NotFound, FederationError."""
+        provider = await self._registry.provider(issuer.pool.id, name)
+        if provider is None:
+            raise NotFound(detail=f"no identity provider {name[:32]}")
+        connector = self.connector(issuer.url, issuer.pool.id, provider)
+        if not isinstance(connector, ReadsEncrypted):
+            raise NotFound(detail="it encrypts nothing for us")
+        return await connector.encryption_keys()
 
     async def park(self, pool: str, address: str, callback: Callback, state: str) -> bool:
         """Something came back by a POST to this address, without the browser's cookies: keep it. False if nobody waits

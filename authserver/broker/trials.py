@@ -18,7 +18,7 @@ from authserver.store import OneTime
 from federation.errors import Misconfigured
 from federation.model import ExternalIdentity, IdentityProvider, Outgoing
 
-KIND = "trial"
+KIND, INVITED = "trial", "trial_ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,22 @@ class Trials:
         self._sealer = sealer
         self._random = random
 
-    async def begin(self, issuer: Place, provider: IdentityProvider) -> tuple[str, Outgoing]:
-        """The trial's ticket, and where the administrator's browser goes. Raises FederationError."""
+    async def invite(self, pool: str, provider: IdentityProvider) -> str:
+        """A ticket for the page where an administrator tries this provider: whoever has it may."""
         ticket = self._random.token(32)
-        outgoing = await self._broker.depart(issuer, provider, "trial", ticket, "", Wish(fresh=False))
-        return ticket, outgoing
+        await self._one_time.put(pool, INVITED, digest(ticket), provider.name.encode(), LIFETIME)
+        return ticket
+
+    async def invited(self, pool: str, ticket: str) -> str | None:
+        """Which provider a ticket is for; None where it is for none, or is over."""
+        kept = await self._one_time.peek(pool, INVITED, digest(ticket))
+        return kept.decode() if kept is not None else None
+
+    async def begin(self, issuer: Place, provider: IdentityProvider, ticket: str) -> Outgoing:
+        """Where the administrator's browser goes. What it comes back with is kept under the ticket. Raises
+        FederationError.
+        """
+        return await self._broker.depart(issuer, provider, "trial", ticket, "", Wish(fresh=False))
 
     async def note(self, returned: Returned) -> None:
         """Put aside what came back."""
@@ -71,7 +82,12 @@ class Trials:
                 outcome["setting"] = error.setting
         ticket = returned.departure.target
         sealed = self._sealer.seal(orjson.dumps(outcome, default=str), _record(handoff.pool, ticket))
-        await self._one_time.put(handoff.pool, KIND, digest(ticket), sealed, LIFETIME)
+        key = digest(ticket)
+        before = await self._one_time.peek(handoff.pool, KIND, key)
+        if before is not None:  # tried once more
+            await self._one_time.swap(handoff.pool, KIND, key, before, sealed)
+            return
+        await self._one_time.put(handoff.pool, KIND, key, sealed, LIFETIME)
 
     async def outcome(self, pool: str, ticket: str) -> Outcome | None:
         """What came back; None while nothing has."""

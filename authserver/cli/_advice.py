@@ -99,6 +99,17 @@ def pool_advice(file: PoolFile) -> Iterator[Advice]:
     ):
         if seconds > most:
             yield _too_long(f"{file.name}: `{name}`", seconds, most)
+    if pool.ldap.enabled and not pool.ldap.encrypted:
+        yield Advice(
+            "plain_ldap",
+            f"{file.name}: `pool.ldap.start_tls` is false: whoever listens to {pool.ldap.url} reads the names and passwords "
+            "of all who sign in for the first time",
+        )
+    if pool.ldap.enabled and not pool.ldap.bind_dn:
+        yield Advice(
+            "anonymous_ldap",
+            f"{file.name}: `pool.ldap` has no bind_dn: the directory must let anybody look for people; give it an account",
+        )
     for spec in file.clients:
         yield from _client_advice(f"{file.name} line {spec.line}: the client {spec.client.client_id}", spec.client)
     for place in file.plain_secrets:

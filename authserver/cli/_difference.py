@@ -14,6 +14,7 @@ _DURATIONS = frozenset(
         "access_ttl",
         "account.reauthenticate",
         "default_max_age",
+        "ldap.timeout",
         "refresh_ttl",
         "session.absolute",
         "session.idle",

@@ -46,6 +46,6 @@ async def asking(house: House, pool: "Pool") -> AsyncIterator["Ask | None"]:
         emit=house.emit,
     )
     try:
-        yield Hooks(triggers, house.users(), house.emit).pre_sign_up_by_operator
+        yield Hooks(triggers).pre_sign_up_by_operator
     finally:
         await triggers.close()

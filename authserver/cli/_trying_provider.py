@@ -2,24 +2,24 @@
 
 import asyncio
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from authserver.cli._context import House
 from authserver.cli._output import cell
-from authserver.cli._trial import Verdict, judged
-from federation.connector import Check, Examines
-from federation.errors import FederationError, Misconfigured
+from federation.connector import Check
 
 if TYPE_CHECKING:
     from authserver.broker.service import Broker
+    from authserver.broker.verdicts import Verdict
     from authserver.model.pools import Pool
-    from federation.model import FormPost, IdentityProvider
+    from federation.model import IdentityProvider
 
 _MARKS = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
 _LOOK_EVERY = 1.0
+PATH = "providerTrial"
+"""Where the page of a trial is, below the issuer: that of `pages.provider_trial`, which takes long to load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,12 @@ async def tried(
     house: House, pool: "Pool", provider: "IdentityProvider", *, login: bool, wait: int, quiet: bool
 ) -> dict[str, object]:
     """Look, print what was found as it is found unless `quiet`, and return all of it."""
+    from authserver.broker.verdicts import examined
+
     issuer = At(f"{house.settings.base_url}/{pool.id}", pool)
     broker = house.broker()
     try:
-        checks = await _examined(house, broker, issuer, provider)
+        checks = await examined(broker, issuer, provider, int(house.clock()))
         for check in [] if quiet else checks:
             _print(check)
         report: dict[str, object] = {
@@ -56,30 +58,13 @@ async def tried(
         broker.close()
 
 
-async def _examined(house: House, broker: "Broker", issuer: "At", provider: "IdentityProvider") -> list[Check]:
-    from authserver.broker.service import callback_url_of
-
-    try:
-        connector = broker.connector(issuer.url, issuer.pool.id, provider)
-    except Misconfigured as error:
-        return [Check("settings", "error", error.detail, f"look at `{error.setting}`" if error.setting else "")]
-    if not isinstance(connector, Examines):
-        return [Check("settings", "ok", "complete")]
-    return await connector.examine(callback_url_of(issuer.url, provider), int(house.clock()))
-
-
-async def _login(house: House, broker: "Broker", issuer: "At", provider: "IdentityProvider", wait: int) -> Verdict:
+async def _login(house: House, broker: "Broker", issuer: "At", provider: "IdentityProvider", wait: int) -> "Verdict":
     from authserver.broker.trials import Trials
-    from federation.model import FormPost as Form
+    from authserver.broker.verdicts import Verdict, judged
 
     trials = Trials(broker, house.stores.one_time, house.opened.sealer, house.random)
-    try:
-        ticket, outgoing = await trials.begin(issuer, provider)
-    except FederationError as error:
-        return Verdict(verified=False, error=error.code, reason=error.detail or error.sentence)
-    # A form cannot be opened as an address: a file has it.
-    where = _as_file(outgoing) if isinstance(outgoing, Form) else outgoing.url
-    print(f"Open in a browser: {where}", file=sys.stderr)
+    ticket = await trials.invite(issuer.pool.id, provider)
+    print(f"Open in a browser: {issuer.url}/{PATH}?{urlencode({'ticket': ticket})}", file=sys.stderr)
     print(f"Waiting for the login to come back, {wait} s at most ...", file=sys.stderr, flush=True)
     for _ in range(int(wait / _LOOK_EVERY)):
         outcome = await trials.outcome(issuer.pool.id, ticket)
@@ -94,21 +79,12 @@ async def _login(house: House, broker: "Broker", issuer: "At", provider: "Identi
     )
 
 
-def _as_file(form: "FormPost") -> str:
-    """A page that sends the form, for the browser of whoever runs the command alone."""
-    fields = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in form.fields)
-    page = f'<!doctype html><form method="post" action="{escape(form.url)}">{fields}<button>Continue</button></form>'
-    with tempfile.NamedTemporaryFile("w", prefix="poolgate-trial-", suffix=".html", delete=False) as file:
-        file.write(page)
-    return f"file://{file.name}"
-
-
 def _print(check: Check) -> None:
     advice = f"  -> {check.advice}" if check.advice else ""
     print(f"{_MARKS[check.outcome]}  {check.name}: {check.found}{advice}")
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: "Verdict") -> None:
     if not verdict.verified:
         print(f"FAIL  login: {verdict.reason}" + (f"  -> {verdict.advice}" if verdict.advice else ""))
         return

@@ -22,7 +22,8 @@ def check(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Validate settings and pool files. Tries the stores too, and prints what is unsafe; fails on errors, not on warnings.
+    """Validate settings and pool files. Tries the stores and directories too, and prints what is unsafe; fails on errors,
+    not on warnings.
 
     Nothing is made or migrated: it tells what starting would.
     """
@@ -33,6 +34,7 @@ def check(
     from authserver.cli._branding import hard_to_read, refuse_bad_branding
     from authserver.cli._transports import carrier_faults
     from authserver.cli._trying import try_stores
+    from authserver.cli._trying_ldap import try_directories
     from authserver.errors import Refusal
     from authserver.poolfile import load_pool_files
     from authserver.settings import serve_refusals
@@ -73,6 +75,9 @@ def check(
             )
         except OSError as error:
             errors.append(f"the stores do not work: {error.filename or ''} {error.strerror or error}")
+        found, broken = asyncio.run(try_directories(run, settings, pool_files))
+        passed += found
+        errors += broken
         warnings += settings_advice(settings)
     warnings += [advice for file in pool_files for advice in pool_advice(file)]
     if settings is not None:

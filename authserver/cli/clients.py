@@ -1,5 +1,7 @@
 """`poolgate client`: clients created, listed, given new secrets and deleted. Those of pool files are read-only here."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,7 @@ from authserver.cli._output import moment, record, say, table
 
 if TYPE_CHECKING:
     from authserver.model.clients import Client
+    from federation.saml_idp.model import ServiceProvider
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
 
@@ -56,6 +59,9 @@ def create(
     native: Annotated[bool, typer.Option("--native", help="An application on a phone or a desktop.")] = False,
     id_alg: Annotated[str, typer.Option("--id-token-alg", help="RS256 or ES256.")] = "RS256",
     require_consent: Annotated[bool, typer.Option("--require-consent", help="Ask people first.")] = False,
+    saml_metadata: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of an application that speaks SAML; needs nothing else.")
+    ] = None,
     pool: PoolId = None,
     config: Config = None,
     data_dir: DataDir = None,
@@ -70,6 +76,10 @@ def create(
     async def work(house: House) -> tuple["Client", str | None]:
         chosen = await house.pool(pool)
         by_code = "authorization_code" in grant_types
+        if saml_metadata is not None:
+            application = _saml_application(Client(client_id, chosen.id, name), saml_metadata)
+            with named_by_option(_OPTIONS):
+                return await house.clients().create(chosen, application)
         wanted = Client(
             client_id=client_id,
             pool=chosen.id,
@@ -90,6 +100,22 @@ def create(
     client, secret = with_stores(ctx, config, data_dir, work)
     shown = {"client_id": client.client_id, "client_secret": secret} if secret is not None else {}
     record({**shown, **_row(client)}, as_json=as_json)
+
+
+def _saml_application(client: "Client", metadata: Path) -> "Client":
+    """The client as an application that speaks SAML. Raises Invalid for what is no metadata of one."""
+    from authserver.effects import system_clock
+    from authserver.errors import Invalid
+    from federation.errors import FederationError
+    from federation.saml_idp.metadata import read_service_provider
+
+    try:
+        sp = read_service_provider(metadata.read_bytes(), int(system_clock()))
+    except OSError as error:
+        raise Invalid(f"{metadata} cannot be read: {error.strerror}", field="saml_metadata") from error
+    except FederationError as error:
+        raise Invalid(f"{metadata} cannot be used: {error.detail}", field="saml_metadata") from error
+    return replace(client, grant_types=(), response_types=(), token_endpoint_auth_method="none", saml=sp)
 
 
 def list_clients(
@@ -181,4 +207,21 @@ def _row(client: "Client") -> dict[str, object]:
         "managed": client.managed,
         "enabled": client.enabled,
         "created_at": moment(client.created_at),
+        **(_saml_row(client.saml) if client.saml is not None else {}),
+    }
+
+
+def _saml_row(sp: "ServiceProvider") -> dict[str, object]:
+    return {
+        "entity_id": sp.entity_id,
+        "acs_urls": list(sp.acs_urls),
+        "logout_urls": list(dict.fromkeys(sp.logout_urls.values())),
+        "certificates": len(sp.certificates),
+        "name_id_format": sp.name_id_format,
+        "attributes": dict(sp.attributes) if sp.attributes is not None else None,
+        "sign": sp.sign,
+        "encrypt": sp.encrypt,
+        "require_signed_requests": sp.require_signed_requests,
+        "idp_initiated": sp.idp_initiated,
+        "relay_states": list(sp.relay_states),
     }

@@ -277,7 +277,12 @@ def addresses(house: House, pool: "Pool", provider: "IdentityProvider") -> dict[
             "acs": callback_url_of(issuer, provider),
             "sign_out": f"{issuer}/saml2/logout",
         }
-    return {"redirect_uri": callback_url_of(issuer, provider)}
+    by_key = provider.setting("token_endpoint_auth_method") == "private_key_jwt"
+    reads_keys = by_key or provider.setting("id_token_encrypted_response_alg")
+    return {
+        "redirect_uri": callback_url_of(issuer, provider),
+        **({"jwks_uri": f"{issuer}/oauth2/idpjwks/{provider.name}"} if reads_keys else {}),
+    }
 
 
 def _unmanaged(provider: "IdentityProvider") -> None:

@@ -38,6 +38,11 @@ def digest(secret: str) -> str:
     return b64url(hashlib.sha256(secret.encode()).digest())
 
 
+def slow_digest(secret: str, salt: str) -> str:
+    """Scrypt in base64url, 50 ms: for a secret that people may have chosen, and that is compared now and then."""
+    return b64url(hashlib.scrypt(secret.encode(), salt=salt.encode(), n=1 << 14, r=8, p=1, dklen=32))
+
+
 def same(a: str, b: str) -> bool:
     """Whether two strings are equal, in time that does not depend on where they differ."""
     if a.isascii() and b.isascii():

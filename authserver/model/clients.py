@@ -6,6 +6,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from authserver.model.pools import Branding
+from federation.saml_idp.model import ServiceProvider
 
 _LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:/[^?#]*)?(?:\?[^#]*)?)", re.ASCII)
 _CUSTOM_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+", re.ASCII)
@@ -25,7 +26,8 @@ class Client:
     `machine_grant` names the standing grant that client_credentials tokens belong to. `managed` means that a pool file
     owns the client. `read_attributes` and `write_attributes` are the attributes it may see and set for people; None is
     all. `mfa` stands in place of the pool's mode. `branding` lies over the pool's. `identity_providers` are who may sign
-    people in to it, "Pool" being the pool's own accounts; None is all of the pool's.
+    people in to it, "Pool" being the pool's own accounts; None is all of the pool's. `saml` is what is agreed with an
+    application that speaks SAML: it gets assertions, and nothing by OAuth.
     """
 
     client_id: str
@@ -59,6 +61,7 @@ class Client:
     mfa: Literal["off", "optional", "required"] | None = None
     branding: Branding | None = None
     identity_providers: tuple[str, ...] | None = None
+    saml: ServiceProvider | None = None
 
     def signs_in_by(self, provider: str) -> bool:
         """Whether people may come to it by this provider; `POOL` is the pool's own accounts."""

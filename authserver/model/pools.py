@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from authserver.model.ldap import NO_LDAP, LdapPolicy
 from federation.model import LinkingPolicy
 
 POOL_ID = re.compile(r"[\w-]+_[0-9a-zA-Z]+", re.ASCII)
@@ -268,6 +269,7 @@ class Pool:
     messages: MessagePolicy = MessagePolicy()
     linking: Linking = Linking()
     triggers: tuple[Trigger, ...] = ()
+    ldap: LdapPolicy = NO_LDAP
     attributes: tuple[AttributeDefinition, ...] = ()
     groups: tuple[Group, ...] = ()
     resource_servers: tuple[ResourceServer, ...] = ()

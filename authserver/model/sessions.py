@@ -70,7 +70,8 @@ class AuthorizationRequest:
     """A validated authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1).
 
     `redirect_uri` is where the answer goes; `redirect_uri_sent` whether the request named it. `query` is the original
-    query string, from which the same request can be started again. `identity_provider` is who is to sign the person in,
+    query string, from which the same request can be started again; or a path below the issuer, with its query, where that
+    is done elsewhere than at the authorization endpoint. `identity_provider` is who is to sign the person in,
     if the request says so; "Pool" is the pool itself.
     """
 

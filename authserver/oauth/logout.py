@@ -2,15 +2,13 @@
 
 from urllib.parse import urlencode
 
-from authserver.browser import known_browser
-from authserver.crypto.secrets import digest
+from authserver.assertions.sign_outs import onward_path
 from authserver.events import Event
 from authserver.oauth.engine import refuse_repeated
 from authserver.services import Services
 from authserver.signin import sign_out
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request, clear_cookie, redirect
-from federation.model import Redirect
 
 
 async def logout(services: Services, issuer: Issuer, request: Request) -> Answer:
@@ -36,13 +34,11 @@ async def logout(services: Services, issuer: Issuer, request: Request) -> Answer
             Event("session.ended", pool.id, user_id, client.client_id if client is not None else None, request.address)
         )
 
-    # answer: by way of the provider that the person came from, if its session is to end too
+    # answer: by way of the applications, and of the provider that the person came from, whose sessions are to end too
     target = plan.return_to or f"{issuer.url}/logout"
-    browser = known_browser(services, pool.id, request)
-    if session is not None and session.upstream is not None and browser is not None:
-        away = await services.upstream.begin(issuer, session, target, digest(browser))
-        if isinstance(away, Redirect):
-            target = away.url
+    handle = await services.sign_outs.begin(issuer, session, target) if session is not None else None
+    if handle is not None:
+        target = f"{issuer.url}/{onward_path(handle)}"
     return redirect(302, target, clear_cookie(cookie, secure=services.secure))
 
 

@@ -1,4 +1,4 @@
-"""Outbound HTTP: the one guarded client through which the server asks others (DESIGN 6.3).
+"""Outbound connections: the one guarded HTTP client through which the server asks others (DESIGN 6.3), and streams for LDAP.
 
 Owns which URLs and addresses may be asked, and the limits on what comes back. Knows nothing of who asks or why. Every URL
 that came from outside (a webhook, a `jwks_uri`, metadata of a provider) is a way to have us call what is within

@@ -7,12 +7,9 @@ again, so DNS cannot change its mind (rebinding); certificate and SNI are still 
 
 import asyncio
 import contextlib
-import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -26,13 +23,12 @@ from authserver.effects import (
     HttpTooLarge,
     HttpUnreachable,
 )
-from authserver.outbound.destinations import Allowed, Destination, address_of, parse
+from authserver.outbound.destinations import Allowed, Destination, parse
+from authserver.outbound.resolving import Resolve, SystemResolver, permitted_addresses
+from authserver.outbound.trust import system_trust
 
 if TYPE_CHECKING:
     import httpcore
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host name. Raises OSError if there are none."""
 
 MOST_HEADERS = 100
 MOST_PER_HOST = 32
@@ -42,7 +38,6 @@ _MOST_CONNECTIONS = 128
 _KEPT, _KEPT_FOR = 20, 15.0  # seconds a connection waits for a next request: a change in DNS is followed within that
 _TO_CONNECT = 0.4
 """The share of a request's time in which there must be a connection: what is left is enough to try once more."""
-_MOST_ADDRESSES = 4
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -139,7 +134,7 @@ class Outbound:
             from authserver.outbound.connecting import guarded
 
             self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=(self._tls or _trust()) if scheme == "https" else None,
+                ssl_context=(self._tls or system_trust()) if scheme == "https" else None,
                 max_connections=_MOST_CONNECTIONS,
                 max_keepalive_connections=_KEPT,
                 keepalive_expiry=_KEPT_FOR,
@@ -149,18 +144,7 @@ class Outbound:
 
     async def _addresses(self, scheme: str, host: str, port: int) -> list[str]:
         """Where the host may be connected to. Raises HttpForbidden, HttpUnreachable."""
-        try:
-            found = [address_of(host)]
-        except ValueError:
-            try:
-                found = [address_of(text) for text in await self._resolve(host, port)]
-            except OSError:
-                raise HttpUnreachable(f"{host} has no address") from None
-        permitted = [address for address in found if self._allowed.permits(scheme, host, address)]
-        if not permitted:
-            reason = "plain http is not allowed there" if scheme == "http" else "its address is not a public one"
-            raise HttpForbidden(f"{host}: {reason}; see `outbound.allow`")
-        return [str(address) for address in permitted[:_MOST_ADDRESSES]]
+        return await permitted_addresses(self._allowed, self._resolve, scheme, host, port)
 
     @contextlib.contextmanager
     def _counted(self, to: Destination) -> Iterator[None]:
@@ -176,31 +160,6 @@ class Outbound:
                 self._under_way[to.authority] = left
             else:
                 del self._under_way[to.authority]
-
-
-class SystemResolver:
-    """The system's resolver, in threads of its own: a name server that does not answer must not hold up other work."""
-
-    _THREADS = 8
-
-    def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._THREADS, "resolver")
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
-        return list(dict.fromkeys(found))
-
-    @staticmethod
-    def _look_up(host: str, port: int) -> list[str]:
-        return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-
-    def close(self) -> None:
-        """Let the threads end, without waiting for those that are still looking."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
 
 
 def _followed(came_from: Destination, answer: HttpAnswer) -> Destination:
@@ -259,16 +218,3 @@ def _translated(to: Destination) -> Iterator[None]:
 
 def _words(failure: Exception) -> str:
     return str(failure) or type(failure).__name__
-
-
-def _trust() -> ssl.SSLContext:
-    """The system's certificate authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others), or certifi's where a bare
-    container has none.
-    """
-    context = ssl.create_default_context()
-    paths = ssl.get_default_verify_paths()
-    if not paths.cafile and not (paths.capath and any(Path(paths.capath).iterdir())):
-        import certifi
-
-        context.load_verify_locations(certifi.where())
-    return context

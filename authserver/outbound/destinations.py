@@ -171,7 +171,7 @@ class Allowed:
         """Whether a connection to the address may be opened for the host."""
         if self.host(host) or self.address(address):
             return True
-        return scheme == "https" and is_public(address)
+        return scheme in {"https", "ldaps"} and is_public(address)
 
 
 def address_of(text: str) -> Address:

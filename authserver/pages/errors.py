@@ -19,7 +19,7 @@ from authserver.errors import (
     WrongCredentials,
 )
 from authserver.pages.views import ErrorPage
-from authserver.signin.situations import ACCOUNT
+from authserver.signin import responses
 from authserver.tokens.issuer import Issuer
 from authserver.web import MethodNotAllowed, TooLarge
 
@@ -81,6 +81,4 @@ def restart_url(gone: SignInGone, issuer: Issuer) -> str | None:
     """Where the same request starts again, if it is still known: at the client's request, or at our own page."""
     if gone.restart is None:
         return None
-    if gone.restart.startswith(ACCOUNT):
-        return f"{issuer.url}{gone.restart.removeprefix(ACCOUNT)}"
-    return f"{issuer.url}/oauth2/authorize?{gone.restart}"
+    return responses.restart_url(issuer.url, gone.restart)

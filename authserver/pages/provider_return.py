@@ -17,11 +17,12 @@ from authserver.errors import Conflict, SignInGone, Throttled, TriggerFailed, Ve
 from authserver.model.sessions import AuthorizationRequest
 from authserver.model.users import User
 from authserver.pages.frame import check_form
+from authserver.pages.provider_trial import PATH as TRIAL
 from authserver.pages.sign_in import BY, SignInPage, current_session
 from authserver.pages.step_views import provider_view, refused_view
 from authserver.pages.taken import session_cookie
 from authserver.pages.taking import origin_of
-from authserver.pages.views import TrialDone, UnsolicitedStep
+from authserver.pages.views import UnsolicitedStep
 from authserver.services import Services
 from authserver.signin.situations import ACCOUNT, account_client
 from authserver.tokens.issuer import Issuer
@@ -62,7 +63,8 @@ class ProviderReturnPage:
             raise SignInGone(gone.reason, detail=gone.detail) from gone
         if returned.departure.purpose == "trial":
             await services.trials.note(returned)
-            return self._sign_in.frame.page(services, issuer, request, TrialDone(well=returned.error is None))
+            query = urlencode({"ticket": returned.departure.target})
+            return redirect(302, f"{issuer.url}/{TRIAL}?{query}")
         if returned.departure.purpose == "link":
             return await self._added(services, issuer, request, returned)
         return await self._signed_in(services, issuer, request, returned)
@@ -124,7 +126,7 @@ class ProviderReturnPage:
             raise SignInGone(gone.reason, detail=gone.detail) from gone
         target = await _target_of(services, issuer, returned.departure.parked)
         wanted = AuthorizationRequest(
-            client_id=ACCOUNT, redirect_uri=target, redirect_uri_sent=True, scope=(), query=f"{ACCOUNT}/account"
+            client_id=ACCOUNT, redirect_uri=target, redirect_uri_sent=True, scope=(), query="/account"
         )
         situation = await services.sign_ins.start(issuer.pool, wanted, digest(browser), None)
         await services.sign_ins.keep(situation.sign_in, request.address)

@@ -2,8 +2,10 @@
 
 `/oauth2/idplogout` takes the browser back from an OpenID provider, and `/oauth2/idplogout/{provider}` the logout tokens of
 OpenID Connect Back-Channel Logout 1.0. `/saml2/logout` takes both kinds of messages of SAML's Single Logout, by redirect and
-by POST. `/saml2/metadata/{provider}` is what a SAML provider reads about us.
+by POST. `/saml2/metadata/{provider}` is what a SAML provider reads about us, `/oauth2/idpjwks/{provider}` an OpenID one.
 """
+
+import orjson
 
 from authserver.broker.departures import Gone
 from authserver.errors import NotFound, ProtocolRefusal, SignInGone
@@ -12,11 +14,12 @@ from authserver.pages.security import form_target
 from authserver.pages.sign_in import current_session, leaving_headers, leaving_view
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
-from authserver.web import NO_STORE, Answer, Headers, Params, Request, clear_cookie, redirect
+from authserver.tokens.keyring import JWKS_MAX_AGE
+from authserver.web import JSON, NO_STORE, Answer, Headers, Params, Request, clear_cookie, redirect
 from federation.errors import FederationError
 from federation.model import Callback, FormPost, Redirect
 
-OAUTH, SAML, METADATA = "oauth2/idplogout", "saml2/logout", "saml2/metadata"
+OAUTH, SAML, METADATA, KEYS = "oauth2/idplogout", "saml2/logout", "saml2/metadata", "oauth2/idpjwks"
 
 _MOST_POSTED = 256 * 1024
 _LONGEST_STATE = 128
@@ -96,6 +99,16 @@ class ProviderSignOutPage:
             raise NotFound(detail=error.detail) from error
         headers = [(b"content-type", b"application/samlmetadata+xml"), (b"cache-control", b"public, max-age=3600")]
         return Answer(200, headers, document)
+
+    async def keys(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET `/oauth2/idpjwks/{provider}`: the pool's keys, which sign, and those of ours that this provider encrypts for."""
+        name = request.path.removeprefix(f"{KEYS}/")
+        try:
+            own = await services.broker.encryption_keys(issuer, name)
+        except FederationError as error:
+            raise NotFound(detail=error.detail) from error
+        document = {"keys": [*orjson.loads(issuer.jwks)["keys"], *own]}
+        return Answer(200, [*JSON, (b"cache-control", b"public, max-age=%d" % JWKS_MAX_AGE)], orjson.dumps(document))
 
     async def _on(self, services: Services, issuer: Issuer, request: Request, callback: Callback) -> Answer:
         """On to where the sign-out was to end."""

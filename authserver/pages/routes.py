@@ -4,22 +4,30 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from authserver.assertions.service import START
+from authserver.assertions.sign_outs import ONWARD
 from authserver.errors import Busy, Refusal, StoreUnavailable, Unexpected
 from authserver.pages.frame import Frame
 from authserver.pages.mail_links import ConfirmLinkPage, NotMePage
 from authserver.pages.provider_return import OAUTH, SAML, ProviderReturnPage
-from authserver.pages.provider_sign_out import METADATA, ProviderSignOutPage
+from authserver.pages.provider_sign_out import KEYS, METADATA, ProviderSignOutPage
 from authserver.pages.provider_sign_out import OAUTH as SIGNED_OUT
 from authserver.pages.provider_sign_out import SAML as SAML_SIGNED_OUT
+from authserver.pages.provider_trial import PATH as TRIAL
+from authserver.pages.provider_trial import ProviderTrialPage
 from authserver.pages.recover import RecoverPage
 from authserver.pages.recover_link import RecoverLinkPage
+from authserver.pages.saml_sign_on import SamlSignOnPage
 from authserver.pages.sign_in import SignInPage
 from authserver.pages.sign_out import SignOutPage
 from authserver.pages.sign_up import SignUpPage
+from authserver.pages.signing_out import SigningOutPage
 from authserver.services import Endpoint, Handler, Services
 from authserver.signin.recovery_code import RECOVER_PAGE
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request, json_answer
+from federation.saml_idp.metadata import METADATA as OUR_METADATA
+from federation.saml_idp.metadata import SLO, SSO
 
 if TYPE_CHECKING:
     from authserver.pages.account.gone import GonePage
@@ -54,7 +62,8 @@ def _rooms(frame: Frame) -> "Mapping[str, Room | GonePage]":
 
 def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
     """The pages of a pool."""
-    sign_in, sign_out = SignInPage(frame), SignOutPage(frame)
+    sign_in, signing_out, sign_on = SignInPage(frame), SigningOutPage(frame), SamlSignOnPage(frame)
+    sign_out, trial = SignOutPage(frame, signing_out), ProviderTrialPage(frame)
     returns, outs = ProviderReturnPage(sign_in), ProviderSignOutPage(frame)
     sign_up, recover = SignUpPage(sign_in), RecoverPage(sign_in)
     confirm, not_me, by_link = ConfirmLinkPage(frame), NotMePage(frame), RecoverLinkPage(frame)
@@ -94,6 +103,19 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
         SAML_SIGNED_OUT: Endpoint(
             "provider sign-out", {"GET": outs.saml, "HEAD": outs.saml, "POST": outs.saml}, refuse
         ),
+        f"{KEYS}/*": Endpoint("provider keys", {"GET": outs.keys, "HEAD": outs.keys}, refuse),
         f"{METADATA}/*": Endpoint("provider metadata", {"GET": outs.metadata, "HEAD": outs.metadata}, refuse),
+        TRIAL: Endpoint("provider trial", {"GET": trial.show, "HEAD": trial.show, "POST": trial.submit}, refuse),
+        SSO: Endpoint(
+            "saml sign-on", {"GET": sign_on.sign_on, "HEAD": sign_on.sign_on, "POST": sign_on.posted}, refuse
+        ),
+        START: Endpoint("saml sign-on", {"GET": sign_on.start, "HEAD": sign_on.start}, refuse),
+        OUR_METADATA: Endpoint("saml metadata", {"GET": sign_on.metadata, "HEAD": sign_on.metadata}, refuse),
+        SLO: Endpoint(
+            "saml sign-out",
+            {"GET": signing_out.message, "HEAD": signing_out.message, "POST": signing_out.message},
+            refuse,
+        ),
+        ONWARD: Endpoint("sign-out", {"GET": signing_out.show, "HEAD": signing_out.show}, refuse),
         "logout": Endpoint("sign-out", {"GET": sign_out.show, "HEAD": sign_out.show, "POST": sign_out.submit}, refuse),
     }

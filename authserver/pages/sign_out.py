@@ -2,21 +2,18 @@
 
 from urllib.parse import urlencode
 
-from authserver.browser import browser_cookie, known_browser
-from authserver.crypto.secrets import digest
+from authserver.browser import browser_cookie
 from authserver.errors import ProtocolRefusal
 from authserver.events import Event
-from authserver.model.sessions import Session
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
-from authserver.pages.sign_in import leaving_headers, leaving_view
+from authserver.pages.signing_out import SigningOutPage
 from authserver.pages.views import Account, SignedOut, SignOutConfirm
 from authserver.services import Services
 from authserver.signin import sign_out
 from authserver.signin.sign_out import LogoutPlan
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Params, Request, clear_cookie, redirect
-from federation.model import Outgoing
 
 PATH = "/logout"
 PURPOSE = "sign out"
@@ -26,8 +23,9 @@ _KEPT = ("client_id", "post_logout_redirect_uri", "logout_uri", "state", "id_tok
 class SignOutPage:
     """GET and POST of `/logout`."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, signing_out: SigningOutPage) -> None:
         self._frame = frame
+        self._signing_out = signing_out
 
     async def show(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET: ask; without a session there is nothing to ask."""
@@ -62,33 +60,10 @@ class SignOutPage:
             services.emit(Event("session.ended", pool.id, user_id, params.get("client_id"), request.address))
         target = plan.return_to or f"{issuer.url}{PATH}"
         gone = clear_cookie(cookie, secure=services.secure)
-        browser = known_browser(services, pool.id, request)
-        if session is not None and session.upstream is not None and browser is not None:
-            away = await services.upstream.begin(issuer, session, target, digest(browser))
-            if away is not None:
-                return await self._away(services, issuer, request, session, away, gone)
+        handle = await services.sign_outs.begin(issuer, session, target) if session is not None else None
+        if handle is not None:
+            return await self._signing_out.onward(services, issuer, request, handle, straight=False, cookies=[gone])
         return redirect(303, target, gone)
-
-    async def _away(
-        self,
-        services: Services,
-        issuer: Issuer,
-        request: Request,
-        session: Session,
-        away: Outgoing,
-        gone: tuple[bytes, bytes],
-    ) -> Answer:
-        """By way of the provider that the person came from, whose session ends too."""
-        upstream = services.carried.upstream_of(issuer.pool.id, session.upstream)
-        view = await leaving_view(services, issuer, upstream.provider if upstream is not None else "", away)
-        return self._frame.page(
-            services,
-            issuer,
-            request,
-            view,
-            form_targets=(form_target(away.url),),
-            headers=[*leaving_headers(away), gone],
-        )
 
     def _page(
         self,

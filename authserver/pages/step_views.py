@@ -51,6 +51,7 @@ from authserver.signin.challenge_state import Question
 from authserver.signin.challenges import MOST_ANSWER
 from authserver.signin.moving import SENT
 from authserver.signin.recovering import offers_recovery
+from authserver.signin.responses import restart_url
 from authserver.signin.situations import ACCOUNT, Situation
 from authserver.signin.step_types import (
     AgreeToTerms,
@@ -268,7 +269,7 @@ def refused_view(issuer: Issuer, situation: Situation, refusal: Vetoed) -> View:
         reason="refused",
         sentence=refusal.sentence,
         notified=False,
-        restart_url=f"{issuer.url}/oauth2/authorize?{situation.sign_in.request.query}"
+        restart_url=restart_url(issuer.url, situation.sign_in.request.query)
         if situation.client.client_id != ACCOUNT
         else None,
     )

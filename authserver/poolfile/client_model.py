@@ -21,6 +21,7 @@ from authserver.poolfile.fields import (
 )
 from authserver.poolfile.pool_model import Algorithm, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.provider_model import ProviderModel
+from authserver.poolfile.service_provider_model import ServiceProviderModel
 from authserver.rules.clients import LONGEST_TOKEN
 
 _TEN_YEARS = 3650 * 86400
@@ -120,3 +121,6 @@ class PoolFileModel(BaseModel):
     resource_servers: list[ResourceServerModel] = Field(default=[], description="APIs and their scopes.")
     clients: list[ClientModel] = Field(default=[], description="Applications.")
     identity_providers: list[ProviderModel] = Field(default=[], description="Who else signs people in.")
+    service_providers: list[ServiceProviderModel] = Field(
+        default=[], description="Applications that sign people in by SAML."
+    )

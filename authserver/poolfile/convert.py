@@ -7,10 +7,14 @@ from authserver.model.clients import POOL, Client
 from authserver.model.pools import AttributeDefinition, Branding, Group, Pool, ResourceServer, Scope
 from authserver.model.users import fold
 from authserver.poolfile.client_model import ClientModel, UserModel
+from authserver.poolfile.directory import ldap_mapping_faults, ldap_policy
 from authserver.poolfile.policies import client_mfa_fault, policies, policy_faults
 from authserver.poolfile.pool_model import AttributeModel, BrandingModel, GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.provider_model import ProviderModel
 from authserver.poolfile.providers import mapping_faults, name_faults, provider_spec
+from authserver.poolfile.service_provider_model import ServiceProviderModel
+from authserver.poolfile.service_providers import attribute_faults as service_provider_faults
+from authserver.poolfile.service_providers import service_provider_spec
 from authserver.poolfile.values import ClientSpec, PoolFile, ProviderSpec, UserSeed
 from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS, attribute_faults, missing_attributes, value_fault
 from authserver.rules.clients import client_faults, secret_fault
@@ -32,6 +36,7 @@ class Parts:
     resource_servers: Mapping[int, ResourceServerModel]
     clients: Mapping[int, ClientModel]
     providers: Mapping[int, ProviderModel]
+    service_providers: Mapping[int, ServiceProviderModel]
 
 
 def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -> PoolFile | None:
@@ -53,7 +58,10 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
     for i, server in parts.resource_servers.items():
         _distinct(("resource_servers", i, "scopes"), "name", dict(enumerate(s.name for s in server.scopes)), note)
 
-    pool = _pool(parts.pool, groups, servers, note) if parts.pool is not None else None
+    pool = _pool(parts.pool, groups, servers, document, note) if parts.pool is not None else None
+    if parts.pool is not None and complete:
+        for path, sentence in ldap_mapping_faults(parts.pool, {g.name for g in groups}):
+            note(("pool", "ldap", *path), sentence)
     custom = {name for server in servers for name in server.scope_names()} if complete else None
     if parts.pool is not None and custom is not None:
         for k, scope in enumerate(parts.pool.default_scopes):
@@ -64,6 +72,7 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         _client(c, ("clients", i), pool.id if pool is not None else "", defaults, custom, document, note)
         for i, c in parts.clients.items()
     )
+    clients += _service_providers(parts, pool if complete else None, document, note)
     if parts.pool is not None:
         for i, model in parts.clients.items():
             if (fault := client_mfa_fault(parts.pool, model.mfa)) is not None:
@@ -75,6 +84,11 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
             for k, name in enumerate(model.identity_providers or ()):
                 if name not in known:
                     note(("clients", i, "identity_providers", k), f"`{name}` is no identity provider of this file")
+        for i, application in parts.service_providers.items():
+            for k, name in enumerate(application.identity_providers or ()):
+                if name not in known:
+                    path = ("service_providers", i, "identity_providers", k)
+                    note(path, f"`{name}` is no identity provider of this file")
     users = tuple(
         _user(u, ("users", i), pool, {g.name for g in groups} if complete else None, document, note)
         for i, u in parts.users.items()
@@ -93,8 +107,11 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
     triggers = parts.pool.triggers if parts.pool is not None else []
     attributes = parts.pool.attributes if parts.pool is not None else []
     secrets += [(("pool", "triggers", i, "secret"), t.secret) for i, t in enumerate(triggers)]
+    ldap = parts.pool.ldap if parts.pool is not None else None
+    ldap_password = ldap.bind_password if ldap is not None else None
+    secrets.append((("pool", "ldap", "bind_password"), ldap_password))
     risk = parts.pool.risk if parts.pool is not None else None
-    plain = tuple(f"`{p[-3]}.{p[-1]}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
+    plain = tuple(f"`{_short(p)}` {document.place(p)}" for p, s in secrets if s is not None and s.plain)
     return PoolFile(
         document.path,
         document.name,
@@ -109,7 +126,14 @@ def pool_file(parts: Parts, document: Document, note: Note, *, complete: bool) -
         and "impossible_travel" in risk.model_fields_set
         and risk.impossible_travel != "ignore",
         providers=providers,
+        ldap_password=ldap_password,
     )
+
+
+def _short(path: KeyPath) -> str:
+    """A key with the table it stands in."""
+    table = next(step for step in reversed(path[:-1]) if isinstance(step, str))
+    return f"{table}.{path[-1]}"
 
 
 def _providers(parts: Parts, pool: Pool | None, document: Document, note: Note) -> tuple[ProviderSpec, ...]:
@@ -123,6 +147,29 @@ def _providers(parts: Parts, pool: Pool | None, document: Document, note: Note) 
             note((*path, *inner), sentence)
     for where, sentence in name_faults(specs):
         note(where, sentence)
+    return tuple(specs.values())
+
+
+def _service_providers(parts: Parts, pool: Pool | None, document: Document, note: Note) -> tuple[ClientSpec, ...]:
+    specs: dict[int, ClientSpec] = {}
+    for i, model in parts.service_providers.items():
+        path = ("service_providers", i)
+        look = _branding(model.branding) if model.branding is not None else None
+        specs[i], faults = service_provider_spec(model, pool.id if pool is not None else "", path, document, look)
+        for key, sentence in faults:
+            note((*path, key), sentence)
+        for inner, sentence in service_provider_faults(pool, model) if pool is not None else ():
+            note((*path, *inner), sentence)
+        if parts.pool is not None and (fault := client_mfa_fault(parts.pool, model.mfa)) is not None:
+            note((*path, "mfa"), fault)
+    names = {i: spec.client.client_id for i, spec in specs.items()}
+    _distinct("service_providers", "client_id", names, note)
+    taken = {model.client_id for model in parts.clients.values()}
+    for i, name in names.items():
+        if name in taken:
+            note(("service_providers", i, "client_id"), f"`{name}` is the client_id of a client of this file")
+    entities = {i: s.client.saml.entity_id for i, s in specs.items() if s.client.saml is not None}
+    _distinct("service_providers", "entity_id", entities, note)
     return tuple(specs.values())
 
 
@@ -140,7 +187,9 @@ def _resource_server(model: ResourceServerModel) -> ResourceServer:
     return ResourceServer(model.identifier, model.name, scopes, model.access_alg)
 
 
-def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceServer, ...], note: Note) -> Pool:
+def _pool(
+    model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceServer, ...], document: Document, note: Note
+) -> Pool:
     for key, values in (
         ("languages", model.languages),
         ("sign_in_with", model.sign_in_with),
@@ -154,6 +203,9 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
     for i, attribute in enumerate(model.attributes):
         if (fault := _definition_fault(attribute) or _change_fault(attribute, model)) is not None:
             note(("pool", "attributes", i, fault[0]), fault[1])
+    ldap, faults = ldap_policy(model.ldap, document)
+    for path, sentence in faults:
+        note(("pool", "ldap", *path), sentence)
     return Pool(
         id=model.id,
         name=model.name or model.id,
@@ -165,6 +217,7 @@ def _pool(model: PoolModel, groups: tuple[Group, ...], servers: tuple[ResourceSe
         attributes=tuple(_definition(a) for a in model.attributes),
         groups=groups,
         resource_servers=servers,
+        ldap=ldap,
         **policies(model),
     )
 

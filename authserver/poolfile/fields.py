@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     GetJsonSchemaHandler,
     PlainValidator,
+    StringConstraints,
     ValidationInfo,
     WithJsonSchema,
 )
@@ -147,6 +148,7 @@ def _callable_fault(value: str) -> str | None:
 
 
 PoolId = Annotated[str, _ruled(names.pool_id_fault)]
+Named = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Label = Annotated[str, _ruled(lambda value: names.text_fault(value, 200))]
 Sentence = Annotated[str, _ruled(lambda value: names.text_fault(value, 1000))]
 Username = Annotated[str, _ruled(names.username_fault)]

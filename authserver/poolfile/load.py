@@ -12,6 +12,7 @@ from authserver.poolfile import convert
 from authserver.poolfile.client_model import ClientModel, PoolFileModel, UserModel
 from authserver.poolfile.pool_model import GroupModel, PoolModel, ResourceServerModel
 from authserver.poolfile.provider_model import ProviderModel, provider_model
+from authserver.poolfile.service_provider_model import ServiceProviderModel
 from authserver.poolfile.values import PoolFile
 from authserver.tomlfile import BadConfig, Document, Fault, read_document
 from authserver.tomlfile.document import inner_models, unknown_key, validated
@@ -109,6 +110,7 @@ def load_pool_file(path: Path, *, environ: Mapping[str, str] | None = None, name
         resource_servers=reading.models(ResourceServerModel, "resource_servers"),
         clients=reading.models(ClientModel, "clients"),
         providers=reading.models(ProviderModel, "identity_providers", _model_of_provider),
+        service_providers=reading.models(ServiceProviderModel, "service_providers"),
     )
     file = convert.pool_file(parts, reading.document, reading.fault, complete=not reading.faults)
     if reading.faults or file is None:

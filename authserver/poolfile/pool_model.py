@@ -18,6 +18,7 @@ from authserver.poolfile.fields import (
     Label,
     Language,
     Moment,
+    Named,
     PoolId,
     ScopeName,
     Seconds,
@@ -179,6 +180,60 @@ class TriggerModel(BaseModel):
     version: Literal["V1_0", "V2_0", "V3_0"] = Field(default="V1_0", description="Of the event, as Cognito counts.")
 
 
+class LdapGroupsModel(BaseModel):
+    """Groups of the directory that mean groups of the pool."""
+
+    model_config = STRICT
+    source: Named | None = Field(
+        default=None, description="The attribute of a person that names groups by DN.", examples=["memberOf"]
+    )
+    base_dn: Named | None = Field(
+        default=None, description="Or where groups are searched for.", examples=["ou=groups,dc=example,dc=com"]
+    )
+    filter: Named | None = Field(
+        default=None,
+        description="Which groups are a person's; `{dn}` and `{username}` stand for whose.",
+        examples=["(&(objectClass=groupOfNames)(member={dn}))"],
+    )
+    names: dict[Named, GroupName] = Field(
+        description="A group's DN to the pool's name for it. What is not named means nothing.",
+        examples=[{"cn=engineering,ou=groups,dc=example,dc=com": "staff"}],
+    )
+
+
+class LdapModel(BaseModel):
+    """A directory whose people are taken over at their first sign-in: docs/ldap.md. Needs the extra `ldap`."""
+
+    model_config = STRICT
+    url: Named = Field(
+        description="ldaps://host, or ldap://host for StartTLS; with a port or without.",
+        examples=["ldaps://ldap.example.com"],
+    )
+    start_tls: bool = Field(
+        default=True,
+        description="False sends names and passwords over ldap:// in the clear, to `outbound.allow` alone.",
+    )
+    ca_file: Named | None = Field(
+        default=None, description="Authorities in PEM that vouch for its certificate, instead of the system's."
+    )
+    bind_dn: Named | None = Field(default=None, description="As whom to search; anonymously if left out.")
+    bind_password: SecretField | None = Field(default=None, description="Its password.")
+    base_dn: Named = Field(description="Where people are, at any depth.", examples=["ou=people,dc=example,dc=com"])
+    filter: Named = Field(
+        description="Who has a name (RFC 4515); `{username}` stands for what was typed.",
+        examples=["(&(objectClass=person)(uid={username}))"],
+    )
+    attribute_mapping: dict[Named, Named] = Field(
+        description="An attribute of the pool to the directory's; `username` must be among them.",
+        examples=[{"username": "uid", "email": "mail", "given_name": "givenName"}],
+    )
+    email_verified: bool = Field(
+        default=False, description="Whether its addresses count as proven: as names, and for recovery."
+    )
+    groups: LdapGroupsModel | None = Field(default=None, description="Groups taken from the directory.")
+    timeout: Annotated[int, Seconds(1, 30)] = Field(default=5, description="How long all of it may take.")
+
+
 class SessionModel(BaseModel):
     """How long a browser stays signed in."""
 
@@ -305,6 +360,7 @@ class PoolModel(BaseModel):
     registration: RegistrationModel = RegistrationModel()
     attributes: list[AttributeModel] = Field(default=[], description="Attributes of the pool's users.")
     triggers: list[TriggerModel] = Field(default=[], description="What is called at which point.")
+    ldap: LdapModel | None = Field(default=None, description="A directory whose people are taken over.")
 
 
 class GroupModel(BaseModel):

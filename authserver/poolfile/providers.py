@@ -24,7 +24,7 @@ def provider_spec(
     for name, value in model.own_settings().items():
         if (spec := next(s for s in model.kind.settings if s.name == name)).type == "file":
             try:
-                settings[name.removesuffix("_file")] = _text_of(document.folder / str(value))
+                settings[name.removesuffix("_file")] = text_of(document.folder / str(value))
             except ValueError as error:
                 faults.append((name, str(error)))
         else:
@@ -55,7 +55,8 @@ def provider_spec(
     return ProviderSpec(provider, dict(secrets), document.line(path)), faults
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What a file holds that a pool file names. Raises ValueError with what is wrong with it, as the end of a sentence."""
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_FILE + 1)

@@ -49,9 +49,9 @@ class PoolFile:
     """One pool file, read and checked. `name` is how messages call it; lines are counted from 1.
 
     `plain_secrets` are the places of secrets that stand in the file itself rather than behind a reference;
-    `trigger_secrets` sign the calls of the triggers, by point. `renamed_from` has former names of attributes and
-    `backfill` values for users that are there when one is added, both by the attribute's name. `asks_for_travel`: the file
-    itself says what impossible travel leads to, and does not ignore it.
+    `trigger_secrets` sign the calls of the triggers, by point; `ldap_password` is that of the directory's `bind_dn`.
+    `renamed_from` has former names of attributes and `backfill` values for users that are there when one is added, both by
+    the attribute's name. `asks_for_travel`: the file itself says what impossible travel leads to, and does not ignore it.
     """
 
     path: Path
@@ -65,6 +65,7 @@ class PoolFile:
     backfill: Mapping[str, object] = field(default_factory=dict)
     asks_for_travel: bool = False
     providers: tuple[ProviderSpec, ...] = ()
+    ldap_password: Secret | None = None
 
     def fault(self, line: int, sentence: str) -> Fault:
         """A fault found later, such as a name that the stores hold already."""

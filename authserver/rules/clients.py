@@ -34,6 +34,8 @@ def client_faults(client: Client, custom_scopes: Collection[str] | None) -> list
         client: the client as it would be registered.
         custom_scopes: the full names of the pool's custom scopes; None leaves scopes unchecked.
     """
+    if client.saml is not None:
+        return []  # nothing of OAuth is its own
     faults: list[tuple[str, str]] = []
     by_code = "authorization_code" in client.grant_types
     for name, uris in (

@@ -10,15 +10,14 @@ from authserver.accounts.invited import InvitedAddresses
 from authserver.accounts.password_change import PasswordChanges
 from authserver.accounts.profile import Profile
 from authserver.effects import Clock
-from authserver.errors import ProtocolRefusal
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session
 from authserver.signin.keeping import Keeping
 from authserver.signin.moving import Moved, Moving
 from authserver.signin.origin import Origin
-from authserver.signin.responses import response_uri
-from authserver.signin.situations import ACCOUNT, Situation
+from authserver.signin.refusing import Refusals
+from authserver.signin.situations import Situation
 from authserver.signin.step_types import AgreeToTerms, CompleteProfile, KeepAccount, SetPassword
 from authserver.store import Directory
 
@@ -38,6 +37,7 @@ class Duties:
         closing: Closing,
         profile: Profile,
         invited: InvitedAddresses,
+        refusals: Refusals,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -48,6 +48,7 @@ class Duties:
         self._closing = closing
         self._profile = profile
         self._invited = invited
+        self._refusals = refusals
         self._clock = clock
         self._emit = emit
 
@@ -91,9 +92,7 @@ class Duties:
         await self._keeping.change(sign_in, status="finished")
         user_id = user.id if user is not None else None
         self._emit(Event("terms.declined", sign_in.pool, user_id, sign_in.request.client_id))
-        if situation.client.client_id == ACCOUNT:
-            raise ProtocolRefusal("access_denied", _DECLINED)
-        return response_uri(sign_in.request, issuer, error="access_denied", error_description=_DECLINED)
+        return await self._refusals.tell(issuer, sign_in, situation.client, "access_denied", _DECLINED)
 
     async def complete(self, pool: Pool, situation: Situation, form: Mapping[str, str]) -> None:
         """The person fills in what is missing. Raises InvalidForm."""

@@ -34,8 +34,8 @@ Vetoed, TriggerFailed.
 """
 
 Migrate = Callable[[Pool, str, str, str | None], Awaitable[User | None]]
-"""Asks the pool's trigger for a user that is still elsewhere: pool, name, password, client_id. The user it returns is
-stored, with this password.
+"""Asks other systems for a user that is still there: pool, name, password, client_id. The user it returns is stored, and
+the password is judged by what is stored. May raise Vetoed, TriggerFailed.
 """
 
 Closed = Callable[[Pool, User], Awaitable[None]]

@@ -1,5 +1,6 @@
 """A forgotten password: a code to a proven address, then a new password. The same pages for names that nobody has."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,6 +25,11 @@ from authserver.store import Directory
 
 MOST_IDENTIFIER = 320
 
+Forgotten = Callable[[Pool, str, str | None], Awaitable[User | None]]
+"""Asks other systems for somebody who is not here yet: pool, name, client_id. The user it returns is stored. May raise
+Vetoed, TriggerFailed.
+"""
+
 
 class Recovering:
     """Lets people replace a password they forgot."""
@@ -36,6 +42,7 @@ class Recovering:
         changes: PasswordChanges,
         keeping: Keeping,
         moving: Moving,
+        forgotten: Forgotten,
         links: Links,
         clock: Clock,
         emit: Emit,
@@ -45,6 +52,7 @@ class Recovering:
         self._changes = changes
         self._keeping = keeping
         self._moving = moving
+        self._forgotten = forgotten
         self._links = links
         self._clock = clock
         self._emit = emit
@@ -52,9 +60,14 @@ class Recovering:
     async def begin(
         self, pool: Pool, situation: Situation, identifier: str, origin: Origin, medium: Medium | None = None
     ) -> SignIn:
-        """Send a code to who has this name, if anybody has and the pool allows it. Raises Invalid, Throttled."""
+        """Send a code to who has this name, if anybody has and the pool allows it.
+
+        Raises Invalid, Throttled, Vetoed, TriggerFailed.
+        """
         identifier = _name(identifier)
         user = await self._directory.find_user(pool.id, identifier, pool.sign_in_with)
+        if user is None and pool.recovery.enabled:
+            user = await self._forgotten(pool, identifier, situation.client.client_id)
         if user is not None and (not user.may_begin or not pool.recovery.enabled):
             user = None
         sent = await send_recovery_code(
@@ -97,7 +110,7 @@ class Recovering:
         )
 
     async def begin_by(self, pool: Pool, situation: Situation, medium: str, origin: Origin) -> None:
-        """The person says where the code should go. Raises Invalid, Throttled."""
+        """The person says where the code should go. Raises Invalid, Throttled, Vetoed, TriggerFailed."""
         step = situation.step
         wanted = next((m for m in step.media if m == medium), None) if isinstance(step, ChooseMedium) else None
         if wanted is None or situation.sign_in.identifier is None:

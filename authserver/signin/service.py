@@ -8,17 +8,19 @@ from contextlib import suppress
 
 from authserver.crypto.secrets import digest, same
 from authserver.effects import Clock, Random
-from authserver.errors import Conflict, Invalid, ProtocolRefusal, SignInGone, Throttled
+from authserver.errors import Conflict, Invalid, SignInGone, Throttled
 from authserver.events import Emit, Event
 from authserver.model.clients import POOL, Client
 from authserver.model.grants import AuthorizationCode, Consent, Grant
 from authserver.model.pools import Pool
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session, SignIn
 from authserver.model.users import User
+from authserver.signin.handing_over import HandOvers
 from authserver.signin.keeping import LIFETIME, NOTHING_PROVEN, Keeping
 from authserver.signin.levels import provider_of
 from authserver.signin.origin import network_of
 from authserver.signin.passwords import sign_in_name
+from authserver.signin.refusing import Refusals
 from authserver.signin.responses import response_uri
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.situations import ACCOUNT, DECLINED, Situation, Situations
@@ -62,6 +64,8 @@ class SignIns:
         keeping: Keeping,
         situations: Situations,
         sessions: BrowserSessions,
+        hand_overs: HandOvers,
+        refusals: Refusals,
         counters: Counters,
         clock: Clock,
         random: Random,
@@ -74,6 +78,8 @@ class SignIns:
         self._keeping = keeping
         self._situations = situations
         self._sessions = sessions
+        self._hand_overs = hand_overs
+        self._refusals = refusals
         self._clock = clock
         self._random = random
         self._emit = emit
@@ -208,26 +214,27 @@ class SignIns:
         sign_in, step = situation.sign_in, situation.step
         if kept:
             await self._keeping.change(sign_in, status="finished")
-        request = sign_in.request
-        if isinstance(step, Refuse) and situation.client.client_id == ACCOUNT:
-            raise ProtocolRefusal(step.code, step.sentence)  # nobody else is waiting for it
+        request, client = sign_in.request, situation.client
         if isinstance(step, Refuse):
-            return response_uri(request, issuer, error=step.code, error_description=step.sentence)
+            return await self._refusals.tell(issuer, sign_in, client, step.code, step.sentence)
         if not isinstance(step, Finish) or situation.session is None:
             raise AssertionError(f"a sign-in was concluded at {step!r}")
-        if situation.client.client_id == ACCOUNT:
+        if client.client_id == ACCOUNT:
             return request.redirect_uri  # our own page, which the session is enough for
-        code = await self._grant(pool, sign_in, situation.client, situation.session, step.authentication)
+        if client.saml is not None:
+            if not await self._sessions.note_client(pool, situation.session, client.client_id):
+                raise SignInGone("expired", restart=request.query, detail="the session ended meanwhile")
+            return await self._hand_overs.success(issuer, sign_in, situation.session, step.authentication)
+        code = await self._grant(pool, sign_in, client, situation.session, step.authentication)
         return response_uri(request, issuer, code=code)
 
     async def deny(self, issuer: str, situation: Situation) -> str:
         """The person says no (RFC 6749 4.1.2.1). Returns the URI that tells the client."""
-        request = situation.sign_in.request
-        await self._keeping.change(situation.sign_in, status="finished")
-        self._emit(Event("consent.denied", situation.sign_in.pool, client_id=request.client_id))
-        return response_uri(
-            request, issuer, error="access_denied", error_description="The person did not allow the access."
-        )
+        sign_in = situation.sign_in
+        await self._keeping.change(sign_in, status="finished")
+        self._emit(Event("consent.denied", sign_in.pool, client_id=sign_in.request.client_id))
+        sentence = "The person did not allow the access."
+        return await self._refusals.tell(issuer, sign_in, situation.client, "access_denied", sentence)
 
     async def _grant(
         self, pool: Pool, sign_in: SignIn, client: Client, session: Session, authentication: Authentication

@@ -55,20 +55,19 @@ class UpstreamSessions:
             key = _key(upstream.provider, upstream.session.session)
             await self._one_time.put(pool.id, KIND, key, user_id.encode(), pool.session.absolute)
 
-    async def begin(self, issuer: Issuer, session: Session, return_to: str | None, browser: str) -> Outgoing | None:
-        """Where the browser goes to end the session there too; None if there is none, or it cannot be ended.
+    async def begin(self, issuer: Issuer, sealed: str, return_to: str) -> tuple[str, Outgoing] | None:
+        """The provider where a session is to end too, and where the browser goes for that; None if it cannot be ended.
 
         Args:
+            sealed: the session there, as ours has kept it.
             return_to: where the browser goes after that.
-            browser: the digest of its cookie.
         """
-        upstream = self._carried.upstream_of(issuer.pool.id, session.upstream)
+        upstream = self._carried.upstream_of(issuer.pool.id, sealed)
         if upstream is None:
             return None
         with suppress(FederationError):  # the person is signed out here in any case
-            return await self._broker.depart_to_sign_out(
-                issuer, upstream.provider, upstream.session, return_to or "", browser
-            )
+            outgoing = await self._broker.depart_to_sign_out(issuer, upstream.provider, upstream.session, return_to)
+            return (upstream.provider, outgoing) if outgoing is not None else None
         return None
 
     async def ended(self, pool: Pool, provider: str, ended: EndedThere, here: Session | None = None) -> int:

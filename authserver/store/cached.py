@@ -111,6 +111,15 @@ class CachedRegistry:
     async def clients(self, pool: str) -> list[Client]:
         return await self._inner.clients(pool)
 
+    async def service_provider(self, pool: str, entity_id: str) -> Client | None:
+        """The client that speaks SAML under this name."""
+        found = await self._kept(("service providers", pool), lambda: self._service_providers(pool))
+        return found.get(entity_id)
+
+    async def _service_providers(self, pool: str) -> dict[str, Client]:
+        clients = await self._inner.clients(pool)
+        return {client.saml.entity_id: client for client in clients if client.saml is not None}
+
     async def pool_of_client(self, client_id: str) -> str | None:
         return await self._kept(("pool of", client_id), lambda: self._inner.pool_of_client(client_id))
 

@@ -43,7 +43,7 @@ class MigratedUser:
     """A user that another system vouched for; not yet checked by the pool's rules, like any new user.
 
     `password` is the one that was given, if the other system found it right; without it a new one has to be chosen, which
-    is what `state` then says. `alias_from_others`: a verified address may be taken from whoever has it here.
+    is what `state` then says. `groups` are the pool's. `alias_from_others`: a verified address may be taken from whoever has it here.
     """
 
     username: str
@@ -54,6 +54,7 @@ class MigratedUser:
     phone_number: str | None = None
     phone_number_verified: bool = False
     attributes: Mapping[str, object] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
     welcome: tuple[str, ...] = ()
     alias_from_others: bool = False
     sms_mfa: bool = False

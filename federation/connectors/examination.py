@@ -24,8 +24,9 @@ async def examine(client: Client, source: MetadataSource, tokens: Tokens, callba
         Check("metadata", "ok", f"those of {metadata.issuer}"),
         _endpoints(metadata),
         _challenge(client, metadata),
-        _auth_method(client, metadata, now),
+        _auth_method(client, metadata, tokens, now),
         _algorithms(client, metadata),
+        _encryption(client, tokens.jwks_uri),
         _response_mode(client, metadata),
         await _keys(client, metadata, tokens, now),
         _issuer_in_answers(metadata),
@@ -74,7 +75,7 @@ def _challenge(client: Client, metadata: Metadata) -> Check:
     return Check("pkce", "ok", "S256")
 
 
-def _auth_method(client: Client, metadata: Metadata, now: int) -> Check:
+def _auth_method(client: Client, metadata: Metadata, tokens: Tokens, now: int) -> Check:
     try:
         method = client.auth_method(metadata, now)
     except FederationError as wrong:
@@ -87,7 +88,12 @@ def _auth_method(client: Client, metadata: Metadata, now: int) -> Check:
         alg, algs = client.assertion_alg(metadata), metadata.token_auth_algorithms
         if algs is not None and alg not in algs:
             return Check("client_authentication", "error", f"{alg}; the provider takes {', '.join(algs)}")
-        return Check("client_authentication", "ok", f"{method} with {alg}", "Register the pool's JWKS at the provider.")
+        return Check(
+            "client_authentication",
+            "ok",
+            f"{method} with {alg}",
+            f"Register {tokens.jwks_uri} as our JWKS at the provider.",
+        )
     if method == "none":
         return Check(
             "client_authentication", "warning", "none", "Bring a client_secret unless the client is public there."
@@ -105,6 +111,13 @@ def _algorithms(client: Client, metadata: Metadata) -> Check:
         found = f"{', '.join(sorted(algorithms))}; the provider signs with {', '.join(supported)}"
         return Check("id_token_algorithms", "error", found, "Look at id_token_signed_response_alg.")
     return Check("id_token_algorithms", "ok", ", ".join(sorted(algorithms)))
+
+
+def _encryption(client: Client, jwks_uri: str) -> Check | None:
+    alg, enc = client.encryption()
+    if not alg:
+        return None
+    return Check("id_token_encryption", "ok", f"{alg}, {enc}", f"Register {jwks_uri} as our JWKS at the provider.")
 
 
 def _response_mode(client: Client, metadata: Metadata) -> Check | None:

@@ -26,7 +26,7 @@ from federation.ports import Host
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a token endpoint gave: the tokens, the claims of the ID token, and the rest of its answer."""
+    """What a token endpoint gave: the tokens, the ID token decrypted, its claims, and the rest of the answer."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -81,11 +81,11 @@ class Exchange:
             max_age=max_age,
             begun_at=begun_at,
         )
-        claims = await self._tokens.read(
-            str(id_token), metadata, now, lambda token, keys: verify_id_token(token, keys, expected)
-        )
+        # What is inside an encrypted one is the hint of a sign-out: nobody but us could read it otherwise (Core 3.1.2.1).
+        signed = await self._tokens.opened(str(id_token))
+        claims = await self._tokens.check(metadata, now, lambda keys: verify_id_token(signed, keys, expected))
         self._dialect.judge(claims)
-        return Granted(access_token, refresh_token_of(answer), str(id_token), claims, answer)
+        return Granted(access_token, refresh_token_of(answer), signed, claims, answer)
 
     async def userinfo(self, metadata: Metadata, access_token: str, subject: str, now: int) -> dict[str, Any]:
         """OpenID Connect Core 5.3: the answer counts only with the subject of the ID token."""

@@ -38,6 +38,21 @@ async def decrypt(token: str, host: Host, *, alg: str, enc: str) -> str:
     return await host.work(lambda: _decrypted(token, pairs, alg, enc))
 
 
+async def public_keys(host: Host, *, alg: str) -> list[dict[str, str]]:
+    """The public parts of our keys for `alg`, as the provider needs them (RFC 7517)."""
+    pairs = [pair.private_key for pair in await host.key_pairs.current()]
+    return await host.work(lambda: [_public(key, alg) for key in _fitting(pairs, alg)])
+
+
+def _public(key: "RSAKey | ECKey", alg: str) -> dict[str, str]:
+    public = {name: str(value) for name, value in key.as_dict(private=False).items()}
+    return {**public, "kid": key.thumbprint(), "use": "enc", "alg": alg}
+
+
+def _fitting(private_keys: Sequence[str], alg: str) -> "list[RSAKey | ECKey]":
+    return [key for key in map(_imported, private_keys) if (key.key_type == "RSA") == alg.startswith("RSA")]
+
+
 def _decrypted(token: str, private_keys: Sequence[str], alg: str, enc: str) -> str:
     from joserfc import jwe
     from joserfc.errors import JoseError
@@ -48,10 +63,11 @@ def _decrypted(token: str, private_keys: Sequence[str], alg: str, enc: str) -> s
         raise BadAnswer(_UNIFORM) from None
     if header.get("alg") != alg or header.get("enc") != enc or "zip" in header or "crit" in header:
         raise BadAnswer(f"the token is not encrypted with {alg} and {enc}")
-    fitting = [key for key in map(_imported, private_keys) if (key.key_type == "RSA") == alg.startswith("RSA")]
+    fitting = _fitting(private_keys, alg)
     if not fitting:
         raise Misconfigured(f"there is no key pair of ours for {alg}", setting="id_token_encrypted_response_alg")
-    registry = jwe.JWERegistry(algorithms=[alg, enc])
+    # Header parameters that nobody knows are passed over (RFC 7516 4), such as the copies of claims of RFC 7519 5.3.
+    registry = jwe.JWERegistry(algorithms=[alg, enc], strict_check_header=False)
     registry.max_ciphertext_length = 2 * LONGEST_TOKEN
     for key in fitting:
         try:

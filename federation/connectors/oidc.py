@@ -4,7 +4,7 @@ After the first login a further one costs two requests: the token endpoint, and 
 everything that the pool maps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from federation.connector import Check, EndedThere, Kind
@@ -42,7 +42,7 @@ MAPPING: Mapping[str, str] = {
 
 
 class OidcConnector:
-    """One OpenID provider. Satisfies Connector, Refreshes, SignsOut, HearsSignOut and Examines.
+    """One OpenID provider. Satisfies Connector, Refreshes, SignsOut, HearsSignOut, ReadsEncrypted and Examines.
 
     Args:
         mapping: what is mapped unless the pool says otherwise: it decides whether UserInfo must be asked.
@@ -213,6 +213,10 @@ class OidcConnector:
         if not await self._host.once.first(f"logout {ended.issuer} {ended.jti}", ended.expires_at + 60):
             raise BadAnswer("the logout token came before")
         return EndedThere(ended.subject, ended.session)
+
+    async def encryption_keys(self) -> Sequence[Mapping[str, str]]:
+        """Ours that ID tokens are encrypted for (OpenID Connect Registration 2, `jwks_uri`)."""
+        return await self._tokens.encryption_keys()
 
     async def examine(self, callback_url: str, now: int) -> list[Check]:
         """What there is to say of the settings and of the provider."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from federation.connectors.client import Client
 from federation.connectors.discovery import Metadata
-from federation.connectors.jwe import decrypt, is_encrypted
+from federation.connectors.jwe import decrypt, is_encrypted, public_keys
 from federation.connectors.jws import HMACS, Keys, SharedSecret
 from federation.connectors.published import PublishedKeys
 from federation.errors import BadAnswer
@@ -24,6 +24,11 @@ class Tokens:
         self._client = client
         self._published = PublishedKeys(host)
 
+    @property
+    def jwks_uri(self) -> str:
+        """Where the host shows the provider our keys: those that sign, and those to encrypt for."""
+        return f"{self._host.issuer}/oauth2/idpjwks/{self._client.provider.name}"
+
     async def read(
         self, token: str, metadata: Metadata, now: int, verify: Callable[[str, Keys], T], *, may_be_plain: bool = False
     ) -> T:
@@ -34,12 +39,22 @@ class Tokens:
 
         Raises ProviderUnavailable, BadAnswer.
         """
+        signed = await self.opened(token, may_be_plain=may_be_plain)
+        return await self.check(metadata, now, lambda keys: verify(signed, keys))
+
+    async def opened(self, token: str, *, may_be_plain: bool = False) -> str:
+        """The signed token, decrypted if it has to be: as in `read`, and not verified. Raises BadAnswer."""
         alg, enc = self._client.encryption()
         if alg and not (may_be_plain and not is_encrypted(token)):
-            token = await decrypt(token, self._host, alg=alg, enc=enc)
-        elif is_encrypted(token):
+            return await decrypt(token, self._host, alg=alg, enc=enc)
+        if is_encrypted(token):
             raise BadAnswer("the token is encrypted, and id_token_encrypted_response_alg is not set")
-        return await self.check(metadata, now, lambda keys: verify(token, keys))
+        return token
+
+    async def encryption_keys(self) -> list[dict[str, str]]:
+        """Our public keys that tokens are encrypted for; none where they must not be."""
+        alg, _ = self._client.encryption()
+        return await public_keys(self._host, alg=alg) if alg else []
 
     async def check(self, metadata: Metadata, now: int, use: Callable[[Keys], T]) -> T:
         """What `use` makes of the keys that may sign. Raises ProviderUnavailable, BadAnswer."""

@@ -26,6 +26,7 @@ from authserver.adapters.sql.tables import (
 from authserver.model.clients import Client
 from authserver.model.grants import Consent, Grant, RefreshFamily
 from authserver.model.keys import SigningKey
+from authserver.model.ldap import LdapGroups, LdapPolicy
 from authserver.model.pools import (
     AccountPolicy,
     AttributeDefinition,
@@ -49,6 +50,7 @@ from authserver.model.users import PasswordCredential, User
 from authserver.store.memory import memory_stores
 from authserver.store.protocols import Credentials, Directory, Grants, Identities, Journal, Registry
 from federation.model import GroupMapping, IdentityProvider, LinkedIdentity
+from federation.saml_idp.model import ServiceProvider
 from tests import postgres
 
 POOL, OTHER = "demo_A", "demo_B"
@@ -213,6 +215,20 @@ def full_pool(pool: str) -> Pool:
             Trigger("pre_sign_up", "https://hooks.example/a", "module:name", "digest", "c2VhbGVk", 2.5, "V2_0"),
             Trigger("custom_message", "https://hooks.example/b", "module:other", "digest", "c2VhbGVk", 1.5, "V3_0"),
         ),
+        ldap=LdapPolicy(
+            "ldap://ldap.example",
+            False,
+            "pem",
+            "cn=reader,dc=x",
+            "digest",
+            "c2VhbGVk",
+            "ou=people,dc=x",
+            "(uid={username})",
+            {"username": "uid"},
+            True,
+            LdapGroups("memberOf", "ou=groups,dc=x", "(member={dn})", {"cn=zoo,dc=x": "zebras"}),
+            2.5,
+        ),
         attributes=(AttributeDefinition("custom:age", "number", False, True, 0.5, 150.25, False),),
         groups=(
             Group("zebras", "striped", 1, "arn:role"),
@@ -265,6 +281,23 @@ def full_client(pool: str, client_id: str) -> Client:
         mfa="required",
         branding=full_branding("5px"),
         identity_providers=("Pool", "Acme"),
+        saml=ServiceProvider(
+            "https://app.example/saml",
+            acs_urls=("https://app.example/acs", "https://app.example/acs2"),
+            acs_indexes={"1": "https://app.example/acs"},
+            logout_urls={"urn:redirect": "https://app.example/slo"},
+            logout_response_urls={"urn:redirect": "https://app.example/slo2"},
+            certificates=("pem 1", "pem 2"),
+            encryption_certificate="pem 3",
+            name_id_format="urn:other",
+            name_id_from="username",
+            attributes={"mail": "email"},
+            sign="response",
+            encrypt=True,
+            require_signed_requests=True,
+            idp_initiated=True,
+            relay_states=("/home",),
+        ),
     )
 
 

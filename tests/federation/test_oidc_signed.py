@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from federation.errors import BadAnswer, Misconfigured, ProviderRefused
 from federation.ports import Response
+from resource_servers.encoding import decode_base64url, parse_json_object
 from tests.federation.cases import ACME, acme
-from tests.federation.host import KeyPairs, json_response, key_pair
+from tests.federation.host import NOW, KeyPairs, json_response, key_pair
 from tests.federation.standins.openid import OpenIdProvider
 from tests.resource_servers import forge
 
@@ -42,17 +44,19 @@ async def test_a_short_secret_signs_nothing() -> None:
         assert refusal.value.setting == "client_secret"
 
 
-def encrypting(site: OpenIdProvider, alg: str, enc: str, kind: str, *, pair: str = "", zip_: bool = False) -> None:
-    """ID tokens of the site are signed, then encrypted for us."""
+def encrypting(
+    site: OpenIdProvider, alg: str, enc: str, kind: str, *, pair: Any = "", zip_: bool = False, **more: str
+) -> None:
+    """ID tokens of the site are signed, then encrypted for us. `more` is in the outer header."""
     from joserfc import jwe
     from joserfc.jwk import ECKey, RSAKey
 
     key = (RSAKey if kind == "RSA" else ECKey).import_key(pair or key_pair(kind).private_key)
-    registry = jwe.JWERegistry(algorithms=[alg, enc, "DEF", "RSA1_5", "dir"])
+    registry = jwe.JWERegistry(algorithms=[alg, enc, "DEF", "RSA1_5", "dir"], strict_check_header=False)
 
     def made(header: dict[str, Any], claims: dict[str, Any]) -> str:
         inner = forge.compact(header, claims, site.signing, site.alg)
-        outer = {"alg": alg, "enc": enc, "cty": "JWT", **({"zip": "DEF"} if zip_ else {})}
+        outer = {"alg": alg, "enc": enc, "cty": "JWT", **({"zip": "DEF"} if zip_ else {}), **more}
         return jwe.encrypt_compact(outer, inner, key, registry=registry)
 
     site.forged = made
@@ -74,6 +78,39 @@ async def test_an_encrypted_id_token_is_read(alg: str, enc: str, kind: str) -> N
     encrypting(site, alg, enc, kind)
     world = acme(site=site, id_token_encrypted_response_alg=alg, id_token_encrypted_response_enc=enc)
     assert (await world.log_in()).subject == "ada-0001"
+
+
+@pytest.mark.parametrize(("alg", "kind"), [("RSA-OAEP-256", "RSA"), ("ECDH-ES", "EC"), ("ECDH-ES+A256KW", "EC")])
+async def test_the_provider_encrypts_for_the_keys_that_we_show(alg: str, kind: str) -> None:
+    site = OpenIdProvider(ACME)
+    world = acme(site=site, id_token_encrypted_response_alg=alg)
+    (shown,) = await world.connector.encryption_keys()
+    assert {"d", "p", "q"}.isdisjoint(shown)
+    assert (shown["kty"], shown["use"], shown["alg"]) == (kind, "enc", alg)
+    encrypting(site, alg, "A128CBC-HS256", kind, pair=shown, kid=shown["kid"])
+    assert (await world.log_in()).subject == "ada-0001"
+    assert await acme().connector.encryption_keys() == []
+
+
+async def test_copies_of_claims_in_the_header_of_an_encrypted_token_are_passed_over() -> None:
+    """RFC 7519 5.3, RFC 7516 4: node-oidc-provider sends `iss` and `aud`."""
+    site = OpenIdProvider(ACME)
+    encrypting(site, "RSA-OAEP", "A128CBC-HS256", "RSA", iss=ACME.issuer, aud="client-1", x_unknown="yes")
+    world = acme(site=site, id_token_encrypted_response_alg="RSA-OAEP")
+    assert (await world.log_in()).subject == "ada-0001"
+
+
+async def test_the_hint_of_a_sign_out_is_what_was_inside_an_encrypted_token() -> None:
+    """OpenID Connect Core 3.1.2.1: the provider itself cannot read what it encrypted for us."""
+    site = OpenIdProvider(ACME)
+    encrypting(site, "RSA-OAEP", "A128CBC-HS256", "RSA")
+    world = acme(site=site, id_token_encrypted_response_alg="RSA-OAEP", sign_out=True)
+    session = (await world.log_in()).session
+    assert session is not None
+    begun = await world.connector.sign_out(session, "https://login.example/back", "state", NOW)
+    (hint,) = parse_qs(urlsplit(begun.outgoing.url).query)["id_token_hint"]
+    assert hint.count(".") == 2
+    assert parse_json_object(decode_base64url(hint.split(".")[1].encode()))["sub"] == "ada-0001"
 
 
 async def test_an_encrypted_token_needs_the_setting_and_the_setting_an_encrypted_token() -> None:

@@ -1,1 +1,1 @@
-"""Clients written by others, against a running `poolgate dev`, with the strictest checks they have."""
+"""Clients and providers written by others, against a running server of ours, with the strictest checks they have."""

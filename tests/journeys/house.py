@@ -58,6 +58,8 @@ VERIFIER = "v" * 20 + "-._~" + "V" * 40
 ORDERS = "https://orders.example"
 STOCK = "https://stock.example"
 
+MASTER = b"0123456789abcdef0123456789abcdef"
+
 KEYS: dict[str, Any] = {}
 """Signing keys made once for all tests: an RSA key takes 100 ms."""
 
@@ -307,15 +309,17 @@ async def house(
     decorate: Any = lambda stores: stores,
     talkative: bool = False,
     http: Any = None,
+    allow: tuple[str, ...] = (),
 ) -> AsyncIterator[House]:
     """A server with the pools (one by default), clients, and the users ada and bob in the first.
 
-    `http` leads to other servers, if there are any. `decorate` may stand something in front of the memory stores, such as a fault. A `talkative` server logs as one that
-    serves does, every request included; else what it logs is in `House.logs`.
+    `http` leads to other servers, if there are any, and `allow` to directories. `decorate` may stand something in front of the
+    memory stores, such as a fault. A `talkative` server logs as one that serves does, every request included; else what it
+    logs is in `House.logs`.
     """
     time = Time()
     random = SystemRandom()
-    master = b"0123456789abcdef0123456789abcdef"
+    master = MASTER
     stores = decorate(memory_stores(time))
     registry = CachedRegistry(stores.registry, time)
     stores = replace(stores, registry=registry)
@@ -329,7 +333,12 @@ async def house(
         settings=load_settings(
             environ={},
             folder=Path("/nonexistent"),
-            overrides={"base_url": base_url, "data_dir": "/nonexistent", "log.requests": talkative},
+            overrides={
+                "base_url": base_url,
+                "data_dir": "/nonexistent",
+                "log.requests": talkative,
+                "outbound.allow": list(allow),
+            },
         ),
         clock=time,
         random=random,

@@ -37,6 +37,17 @@ def test_a_provider_is_added_switched_off_with_what_to_register_there(shell: Ter
     assert SECRET not in str(provider)
 
 
+def test_a_provider_that_needs_our_keys_is_told_where_they_are(shell: Terminal) -> None:
+    add(shell)
+    assert "jwks_uri" not in shell("idp", "show", "Acme", "--json").value
+    shell("idp", "delete", "Acme", "--yes")
+    for setting in ("token_endpoint_auth_method=private_key_jwt", "id_token_encrypted_response_alg=RSA-OAEP-256"):
+        add(shell, "--set", setting)
+        shown = shell("idp", "show", "Acme", "--json").value
+        assert shown["jwks_uri"] == f"http://localhost:8000/{POOL}/oauth2/idpjwks/Acme"
+        shell("idp", "delete", "Acme", "--yes")
+
+
 def test_it_is_switched_on_and_off_and_deleted(shell: Terminal) -> None:
     add(shell)
     shell("idp", "enable", "Acme")

@@ -1,6 +1,5 @@
 """What changes between there and back: providers, clients, links and sessions that are gone by then."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -129,12 +128,8 @@ async def test_what_was_sealed_under_another_key_is_as_if_it_had_not_been():
         assert carried.upstream_of(POOL, None) is None
         assert carried.upstream(POOL, ExternalIdentity("Acme", "i", "s", {})) is None
         _, _browser, _ = await signed_in(world)
-        carol = await user_of(world, subject="carol-1")
         issuer = await world.at.services.issuers.get(POOL)
-        assert carol is not None
-        (session,) = await world.at.services.sessions.of_user(issuer.pool, carol.id)
-        lost = replace(session, upstream="AAAA")
-        assert await world.at.services.upstream.begin(issuer, lost, None, "browser") is None
+        assert await world.at.services.upstream.begin(issuer, "AAAA", f"{ISSUER}/logout") is None
 
 
 async def test_who_asks_for_the_pool_itself_is_not_sent_on_by_domain():
@@ -170,6 +165,25 @@ async def test_a_provider_that_cannot_be_reached_any_more_holds_up_no_sign_out()
         answer = await browser.submit(await browser.http.get(f"{ISSUER}/logout"))
         assert (answer.status_code, answer.headers["location"]) == (303, f"{ISSUER}/logout")
         assert (await browser.userinfo(tokens["access_token"])).status_code == 401
+
+
+async def test_a_provider_finds_our_keys_those_that_sign_and_those_to_encrypt_for():
+    async with elsewhere() as world:
+        await world.add()
+        browser, at = world.at.browser(), f"{ISSUER}/oauth2/idpjwks"
+        pools = (await browser.http.get(f"{ISSUER}/.well-known/jwks.json")).json()["keys"]
+        answer = await browser.http.get(f"{at}/Acme")
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json()["keys"] == pools
+        stored = await world.at.stores.registry.provider(POOL, "Acme")
+        assert stored is not None
+        await world.change(settings={**stored.settings, "id_token_encrypted_response_alg": "ECDH-ES"})
+        *signing, own = (await browser.http.get(f"{at}/Acme")).json()["keys"]
+        assert signing == pools
+        assert (own["use"], own["alg"], own["kty"], "d" in own) == ("enc", "ECDH-ES", "EC", False)
+        assert (await browser.http.get(f"{at}/Acme")).json()["keys"][-1] == own, "it stays"
+        assert (await browser.http.get(f"{at}/Nobody")).status_code == 404
+        assert (await browser.http.get(f"{at}/")).status_code == 404
 
 
 async def test_a_notice_about_somebody_unknown_ends_nothing():

@@ -79,7 +79,7 @@ async def test_agreeing_to_what_a_provider_sent_is_not_a_way_into_other_departur
     async with corp(settings={"idp_initiated": True}) as at:
         provider = await at.stores.registry.provider(POOL, "Corp")
         issuer = await at.services.issuers.get(POOL)
-        _, outgoing = await at.services.trials.begin(issuer, provider)
+        outgoing = await at.services.trials.begin(issuer, provider, "ticket")
         asked, relay_state = request_of(outgoing.url)
         browser = at.browser()
         await browser.login_page()
@@ -91,7 +91,7 @@ async def test_agreeing_to_what_a_provider_sent_is_not_a_way_into_other_departur
         assert answer.status_code == 410
         assert browser.cookie("session") is None
         done = await browser.http.get(f"{ACS}?{urlencode({'state': relay_state})}")
-        assert done.status_code == 200
+        assert (done.status_code, done.headers["location"]) == (302, f"{ISSUER}/providerTrial?ticket=ticket")
         assert browser.cookie("session") is None
 
 

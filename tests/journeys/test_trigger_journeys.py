@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from authserver.model.pools import AttributeDefinition, SignUpPolicy, Trigger, TriggerPoint
-from tests.journeys.house import ADA, ISSUER, PASSWORD, POOL, answered, claims, each, hidden, house, pool
+from tests.journeys.house import ADA, ISSUER, PASSWORD, POOL, Browser, answered, claims, each, hidden, house, pool
 from tests.journeys.people import link_of, mfa_pool, options_of
 from tests.journeys.test_passkeys import created
 from tests.journeys.test_second_factors import after_password, enrolled
@@ -50,7 +51,8 @@ def add_claims(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def other_system(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    if event["request"]["password"] == "password-of-the-old-system":
+    forgotten = event["triggerSource"] == "UserMigration_ForgotPassword" and event["userName"] == "carol"
+    if event["request"]["password"] == "password-of-the-old-system" or forgotten:
         event["response"] = {
             "userAttributes": {"email": "carol@example.com", "email_verified": "true", "given_name": "Carol"},
             "finalUserStatus": "CONFIRMED",
@@ -210,6 +212,47 @@ async def test_who_cannot_be_had_here_is_told_to_the_operator() -> None:
         assert "birthdate" in told.details["reason"]
         await house_.change_pool(attributes=())
         assert "code" in answered(await house_.browser().sign_in("carol", "password-of-the-old-system"))
+
+
+def known_by_another_name(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    event = other_system(event, context)
+    event["response"]["userAttributes"]["username"] = "c.danvers"
+    return event
+
+
+async def test_who_would_not_be_found_again_by_what_was_typed_is_not_taken_over() -> None:
+    async with house(replace(pool(), triggers=(at("user_migration", "known_by_another_name"),))) as house_:
+        assert (await house_.browser().sign_in("carol", "password-of-the-old-system")).status_code == 422
+        (told,) = [e for e in house_.events if e.kind == "user.not_migrated"]
+        assert "sign_in_with" in told.details["reason"]
+        # The valid twin: the address is hers, and a name by which this pool finds her.
+        assert "code" in answered(await house_.browser().sign_in("carol@example.com", "password-of-the-old-system"))
+
+
+async def forgot(browser: Browser, name: str) -> httpx.Response:
+    page = await browser.login_page()
+    page = await browser.open(await browser.submit(page, step="identifier", username=name))
+    page = await browser.http.get(link_of(page, "forgot-password"))
+    return await browser.submit(page, step="recover", username=name)
+
+
+async def test_a_password_forgotten_in_the_old_system_is_replaced_here() -> None:
+    async with house(replace(pool(), triggers=(at("user_migration", "other_system"),))) as house_:
+        browser = house_.browser()
+        page = await browser.open(await forgot(browser, "carol"))
+        code = await house_.last_code("carol@example.com")
+        done = await browser.submit(page, step="recover_code", code=code, new_password="wobbly-teapot-orchard")
+        assert "code" in answered(done)
+        nobody = house_.browser()
+        assert (await nobody.open(await forgot(nobody, "nobody"))).status_code == 200
+        assert await house_.stores.directory.find_user(POOL, "nobody", ("username",)) is None
+
+
+async def test_an_old_system_out_of_order_can_be_asked_again() -> None:
+    async with house(replace(pool(), triggers=(at("user_migration", "slow"),))) as house_:
+        assert (await forgot(house_.browser(), "carol")).status_code == 503
+        ada = house_.browser()
+        assert (await ada.open(await forgot(ada, "ada"))).status_code == 200
 
 
 async def test_sign_up_is_vetoed_or_confirmed_at_once() -> None:

@@ -56,6 +56,7 @@ async def test_a_client_that_signs_its_person_out_leads_by_the_provider_too():
         site, browser, tokens = await signed_in(world, sign_out=True)
         query = f"id_token_hint={tokens['id_token']}&post_logout_redirect_uri={SIGNED_OUT}"
         answer = await browser.http.get(f"{ISSUER}/oauth2/logout?{query}")
+        answer = await browser.open(answer)
         assert answer.status_code == 302
         assert answer.headers["location"].startswith(site.metadata.end_session_endpoint)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from authserver.model.pools import Pool, ResourceServer, Scope
 from authserver.pages.views import (
     Account,
+    CheckLine,
     ClientMark,
     ConsentStep,
     ErrorPage,
@@ -15,9 +16,11 @@ from authserver.pages.views import (
     PasswordStep,
     ProveAccountStep,
     Provider,
+    ProviderTrial,
     SignedOut,
+    SigningOutStep,
     SignOutConfirm,
-    TrialDone,
+    TrialLogin,
     UnsolicitedStep,
     scope_groups,
 )
@@ -39,6 +42,15 @@ from tests.pages.samples import (
 )
 
 FORGOT = "/demo_Pool1/forgotPassword"
+
+ACME = Provider(name="Acme", label="Acme Corp")
+CHECKS = (
+    CheckLine(name="discovery", outcome="ok", found="https://id.acme.example"),
+    CheckLine(name="keys", outcome="warning", found="2 keys, 1 of them too weak"),
+    CheckLine(
+        name="redirect URI", outcome="error", found="not registered there", advice="register https://login.example/cb"
+    ),
+)
 
 CORE: dict[str, State] = {
     "identifier": (IdentifierStep(sign_up_url="/demo_Pool1/signup?x=1"), {}),
@@ -119,10 +131,50 @@ CORE: dict[str, State] = {
         {"client": SHOP},
     ),
     "prove-account-closed": (ProveAccountStep(identifier="ada@example.com", joining="Google"), {}),
+    "signing-out": (SigningOutStep(name="Wiki", url="https://wiki.example/slo?SAMLRequest=x"), {}),
+    "signing-out-form": (
+        SigningOutStep(name="Acme Corp", url="https://id.example/slo", fields=(("SAMLRequest", "PHg+"),)),
+        {},
+    ),
     "onward": (OnwardStep(url="https://shop.example/cb?code=x"), {"client": SHOP}),
+    "onward-form": (
+        OnwardStep(url="https://shop.example/acs", fields=(("SAMLResponse", "PHg+"), ("RelayState", "x"))),
+        {"client": SHOP},
+    ),
     "unsolicited": (UnsolicitedStep(provider=Provider(name="Acme", label="Acme Corp")), {}),
-    "trial": (TrialDone(), {}),
-    "trial-failed": (TrialDone(well=False), {}),
+    "trial": (ProviderTrial(provider=ACME, enabled=False, checks=CHECKS), {}),
+    "trial-works": (
+        ProviderTrial(
+            provider=ACME,
+            enabled=True,
+            checks=CHECKS[:1],
+            login=TrialLogin(
+                verified=True,
+                subject="248289761001",
+                decision="makes a new user",
+                claims=(("email", "ada@acme.example"), ("groups", '["engineering","everybody"]')),
+                mapped=(("email", "ada@acme.example"),),
+                skipped=("custom:age is not a number",),
+                groups=("staff",),
+                unknown_groups=("everybody",),
+                sources=(("idToken", '{\n  "sub": "248289761001"\n}'),),
+            ),
+        ),
+        {},
+    ),
+    "trial-failed": (
+        ProviderTrial(
+            provider=ACME,
+            enabled=False,
+            checks=CHECKS,
+            login=TrialLogin(
+                verified=False,
+                reason="invalid_client: the secret is wrong",
+                advice="look at the application that was registered there",
+            ),
+        ),
+        {},
+    ),
     "password-joining": (PasswordStep(identifier="ada@example.com", joining="Google"), {"client": SHOP}),
     "identifier-branded": (IdentifierStep(sign_up_url="/signup"), {"branding": BRANDED, "client": SHOP}),
     "identifier-long": (

@@ -3,6 +3,7 @@
 import base64
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +41,9 @@ def test_the_plain_spelling_is_read() -> None:
     assert decode_base64url(b"") == b""
 
 
+WHOLE = st.integers(-(2**63), 2**64 - 1)
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -87,6 +89,8 @@ def test_white_space_around_the_object_is_json() -> None:
         pytest.param(b'{"a":1e999}', id="float out of range"),
         pytest.param(b'{"a":-1e999}', id="negative float out of range"),
         pytest.param(b'{"a":' + b"9" * 5000 + b"}", id="integer of 5000 digits"),
+        pytest.param(b'{"a":18446744073709551616}', id="integer of 65 bits"),
+        pytest.param(b'{"a":[-9223372036854775809]}', id="negative integer of 65 bits"),
         pytest.param(b'{"a":"\n"}', id="control character"),
         pytest.param(b"{'a':1}", id="single quotes"),
         pytest.param(b'{"a":1,}', id="trailing comma"),
@@ -99,6 +103,16 @@ def test_anything_but_one_plain_object_is_refused(data: bytes) -> None:
 
 def test_escapes_that_are_text_are_read() -> None:
     assert parse_json_object(rb'{"\u0061":"\ud83d\ude00\u0000"}') == {"a": "\U0001f600\0"}
+
+
+def test_whole_numbers_of_64_bits_are_read() -> None:
+    assert parse_json_object(b'{"a":[18446744073709551615,-9223372036854775808,0]}')["a"] == [2**64 - 1, -(2**63), 0]
+
+
+def test_what_is_read_can_be_written_by_others() -> None:
+    """A claim goes on to stores and triggers, and orjson writes no deeper nesting than 254, and no longer number."""
+    deepest = parse_json_object(nested(MAX_NESTING, "[", "]", "18446744073709551615"))
+    assert orjson.loads(orjson.dumps({"event": {"request": {"sources": {"claims": deepest}}}}))
 
 
 def nested(depth: int, opening: str, closing: str, inner: str) -> bytes:

@@ -49,6 +49,9 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = N
                     yield f"{at}.{name} is unknown"
                 elif rule is not True:
                     yield from problems(value[name], rule, root, f"{at}.{name}")
+        elif keyword == "propertyNames" and isinstance(value, dict):
+            for name in value:
+                yield from problems(name, rule, root, f"{at}.{name} as a name")
         elif keyword == "items" and isinstance(value, list):
             for i, item in enumerate(value):
                 yield from problems(item, rule, root, f"{at}[{i}]")

@@ -8,6 +8,8 @@ import pytest
 from authserver.cli._branding import refuse_bad_branding
 from authserver.poolfile import load_pool_file
 from authserver.settings import load_settings
+from tests.federation.saml.standin import key
+from tests.unit.test_poolfile_service_providers import metadata
 
 PAGES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 SNIPPETS = {
@@ -17,7 +19,9 @@ SNIPPETS = {
 }
 POOL_FILES = {name for name, snippet in SNIPPETS.items() if "[pool" in snippet}
 ENVIRON = {
-    **dict.fromkeys(("PAYROLL_SECRET", "HOOK_SECRET", "SIGN_UP_HOOK_SECRET"), "for-the-test-alone-4Hs8Xq2m"),
+    **dict.fromkeys(
+        ("PAYROLL_SECRET", "HOOK_SECRET", "SIGN_UP_HOOK_SECRET", "LDAP_PASSWORD"), "for-the-test-alone-4Hs8Xq2m"
+    ),
     "MAIL_URL": "smtp://user:password@mail.example.com:587",
     "SMS_URL": "https://sms.example.com/send",
 }
@@ -27,6 +31,8 @@ ENVIRON = {
 def test_a_pool_file_of_the_docs_can_be_applied(tmp_path: Path, name: str) -> None:
     path = tmp_path / "pool.toml"
     path.write_text(SNIPPETS[name])
+    (tmp_path / "wiki-metadata.xml").write_text(metadata())
+    (tmp_path / "wiki.pem").write_text(key("wiki").pem)
     file = load_pool_file(path, environ=ENVIRON)
     refuse_bad_branding([file])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from authserver.event_kinds import EVENT_KINDS
 from authserver.events import Event
 from authserver.logs import FIELDS, log_event, redact
 from tests.journeys.house import each
@@ -65,6 +66,12 @@ def test_the_list_has_no_place_for_a_secret() -> None:
         "email",
     ):
         assert not [field for field in FIELDS if word in field]
+
+
+def test_the_log_says_which_provider_something_went_wrong_with() -> None:
+    kinds = [kind for name, kind in EVENT_KINDS.items() if name.partition(".")[0] in {"provider", "identity"}]
+    assert kinds
+    assert {detail for kind in kinds for detail in kind.details} <= FIELDS
 
 
 def test_every_line_is_json_with_the_id_of_its_request() -> None:

@@ -26,7 +26,8 @@ from authserver.effects import (
     HttpUnreachable,
 )
 from authserver.outbound import Outbound
-from authserver.outbound.client import MOST_HEADERS, MOST_PER_HOST, SystemResolver
+from authserver.outbound.client import MOST_HEADERS, MOST_PER_HOST
+from authserver.outbound.resolving import SystemResolver
 from tests.unit.traps import LOOPBACK, OK, Behave, trap
 
 pytestmark = pytest.mark.anyio

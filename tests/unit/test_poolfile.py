@@ -93,10 +93,16 @@ def test_the_example_has_every_key_that_can_be_given() -> None:
     schema = pool_schema()
     absent = {
         "PoolModel.domain",
+        "PoolModel.ldap",  # a comment, so that the example asks no host that there is not; tests/unit/test_poolfile_ldap.py
         "RegistrationModel.initial_access_token",
         "ClientModel.jwks",
         "ClientModel.jwks_uri",
         "UserModel.password",
+        # Files, and what stands for one: tests/unit/test_poolfile_service_providers.py
+        "ServiceProviderModel.metadata",
+        "ServiceProviderModel.metadata_file",
+        "ServiceProviderModel.certificate_files",
+        "ServiceProviderModel.encryption_certificate_file",
     }
     assert set(unused(data, schema, schema, "PoolFileModel")) == absent
 

@@ -13,9 +13,11 @@ from authserver.model.clients import Client
 from authserver.model.pools import Pool, SessionPolicy
 from authserver.model.sessions import Authentication, AuthorizationRequest, Session
 from authserver.model.users import User
+from authserver.signin.handing_over import HandOvers
 from authserver.signin.keeping import Keeping
 from authserver.signin.origin import Origin
 from authserver.signin.passwords import sign_in_name
+from authserver.signin.refusing import Refusals
 from authserver.signin.service import SignIns
 from authserver.signin.sessions import BrowserSessions
 from authserver.signin.situations import Situations
@@ -56,6 +58,8 @@ class Machine:
                 stores.registry, stores.directory, stores.credentials, stores.grants, stores.one_time, clock
             ),
             sessions=self.sessions,
+            hand_overs=HandOvers(stores.one_time, random),
+            refusals=Refusals(HandOvers(stores.one_time, random)),
             counters=stores.counters,
             clock=clock,
             random=random,

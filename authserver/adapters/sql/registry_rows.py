@@ -6,6 +6,7 @@ from typing import Any
 from authserver.adapters.sql.documents import Row, Values, from_json, record, texts, to_json
 from authserver.model.clients import Client
 from authserver.model.keys import SigningKey
+from authserver.model.ldap import LdapGroups, LdapPolicy
 from authserver.model.pools import (
     AccountPolicy,
     AttributeDefinition,
@@ -26,6 +27,7 @@ from authserver.model.pools import (
     Trigger,
 )
 from federation.model import GroupMapping, IdentityProvider
+from federation.saml_idp.model import ServiceProvider
 
 _POLICIES: Mapping[str, type] = {
     "sign_up": SignUpPolicy,
@@ -36,9 +38,9 @@ _POLICIES: Mapping[str, type] = {
     "messages": MessagePolicy,
     "linking": Linking,
 }
-"""The policies in the document `policies`, which has the triggers too."""
+"""The policies in the document `policies`, which has the triggers and the directory too."""
 
-_EXTRAS = ("read_attributes", "write_attributes", "mfa", "branding", "identity_providers")
+_EXTRAS = ("read_attributes", "write_attributes", "mfa", "branding", "identity_providers", "saml")
 """The fields of a client in the document `extras`."""
 
 
@@ -56,7 +58,7 @@ def pool_values(pool: Pool) -> Values:
         "branding": to_json(pool.branding),
         "attributes": to_json(pool.attributes),
         "resource_servers": to_json(pool.resource_servers),
-        "policies": to_json({name: getattr(pool, name) for name in (*_POLICIES, "triggers")}),
+        "policies": to_json({name: getattr(pool, name) for name in (*_POLICIES, "triggers", "ldap")}),
     }
 
 
@@ -98,9 +100,11 @@ def pool_of(row: Row, groups: Iterable[Row]) -> Pool:
 
 
 def _policies(stored: Mapping[str, Any]) -> dict[str, Any]:
+    ldap = stored.get("ldap", {})
     return {
         **{name: record(kind, stored.get(name, {})) for name, kind in _POLICIES.items()},
         "triggers": tuple(record(Trigger, each) for each in stored.get("triggers", ())),
+        "ldap": record(LdapPolicy, ldap, groups=record(LdapGroups, ldap.get("groups", {}))),
     }
 
 
@@ -220,6 +224,8 @@ def _extras(stored: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = tuple(found[name])
     if "branding" in found:
         found["branding"] = record(Branding, found["branding"])
+    if "saml" in found:
+        found["saml"] = record(ServiceProvider, found["saml"])
     return found
 
 

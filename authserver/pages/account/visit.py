@@ -122,7 +122,7 @@ async def begin_sign_in(
         redirect_uri=f"{issuer.url}{path}{back}",
         redirect_uri_sent=True,
         scope=(),
-        query=f"{ACCOUNT}{path}{back}",
+        query=f"{path}{back}",
         prompt=prompt,
     )
     situation = await services.sign_ins.start(issuer.pool, wanted, digest(browser), session)

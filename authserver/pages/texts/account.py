@@ -104,6 +104,7 @@ _EVENTS: Mapping[str, EventWords] = {
     "sign_in.throttled": EventWords(gettext_noop("Sign-in slowed down after many tries"), "clock"),
     "sign_in.blocked": EventWords(gettext_noop("Unusual sign-in stopped"), "shield"),
     "session.ended": EventWords(gettext_noop("Signed out"), "leave"),
+    "assertion.issued": EventWords(gettext_noop("Signed in to an app"), "person"),
     "session.client_ended": EventWords(gettext_noop("Signed out of an app"), "leave"),
     "user.objected": EventWords(gettext_noop("Reported as not you"), "shield"),
     "password.locked": EventWords(gettext_noop("Password sign-in paused after many tries"), "lock"),

@@ -87,7 +87,16 @@ from authserver.pages.views.parts import (
     Strength,
     Terms,
 )
-from authserver.pages.views.providers import LeavingStep, OnwardStep, ProveAccountStep, TrialDone, UnsolicitedStep
+from authserver.pages.views.providers import (
+    CheckLine,
+    LeavingStep,
+    OnwardStep,
+    ProveAccountStep,
+    ProviderTrial,
+    SigningOutStep,
+    TrialLogin,
+    UnsolicitedStep,
+)
 from authserver.pages.views.recover import (
     RecoverAsk,
     RecoverClosed,
@@ -145,6 +154,7 @@ __all__ = [
     "ChallengeStep",
     "ChangeAddressStep",
     "ChangePassword",
+    "CheckLine",
     "ClientMark",
     "ClosingStep",
     "CodeFault",
@@ -197,6 +207,7 @@ __all__ = [
     "ProfileSection",
     "ProveAccountStep",
     "Provider",
+    "ProviderTrial",
     "Reauthenticate",
     "RecoverAsk",
     "RecoverClosed",
@@ -219,11 +230,12 @@ __all__ = [
     "SignUpDone",
     "SignUpForm",
     "SignedOut",
+    "SigningOutStep",
     "Strength",
     "Terms",
     "TermsStep",
     "Theme",
-    "TrialDone",
+    "TrialLogin",
     "Unlink",
     "UnsolicitedStep",
     "View",

@@ -1,7 +1,7 @@
 """The steps of a sign-in that goes by another provider."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from authserver.pages.views.parts import Provider
 
@@ -52,12 +52,57 @@ class ProveAccountStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialDone:
-    """A trial login came back. Nobody was signed in; what came of it stands where the trial was begun."""
+class CheckLine:
+    """One thing that was looked at: how it is, and what to do about it."""
 
-    template: ClassVar[str] = "trial_done.html"
+    name: str
+    outcome: Literal["ok", "warning", "error"]
+    found: str
+    advice: str = ""
 
-    well: bool = True
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialLogin:
+    """What came of a trial login: the error with what to do, or who came and what would become of them.
+
+    Attributes:
+        claims, mapped: name and value.
+        skipped: what would not be taken, and why.
+        groups, unknown_groups: of the pool, and those of the provider that mean none.
+        decision: what would happen.
+        sources: what the provider sent, decoded: its name and the text.
+    """
+
+    verified: bool
+    reason: str = ""
+    advice: str = ""
+    subject: str = ""
+    claims: tuple[tuple[str, str], ...] = ()
+    mapped: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    unknown_groups: tuple[str, ...] = ()
+    decision: str = ""
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTrial:
+    """A provider is tried by an administrator: what was looked at, and, once somebody has logged in there, what came of it.
+    Form `trial`.
+    """
+
+    template: ClassVar[str] = "provider_trial.html"
+
+    provider: Provider
+    enabled: bool
+    checks: tuple[CheckLine, ...]
+    login: TrialLogin | None = None
+
+    @property
+    def images(self) -> tuple[str | None, ...]:
+        """What the page's policy must let it load."""
+        return (self.provider.logo_uri,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +121,30 @@ class UnsolicitedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnwardStep:
-    """Back from a provider, and on to the app. The browser goes by itself; who waits for nothing presses `continue`."""
+    """Signed in, and on to the app. The browser goes by itself; who waits for nothing presses `continue`.
+
+    Attributes:
+        url: where a link leads, or the form with `fields`, if there are any, is sent.
+        fields: name and value of each field of a form (SAML's POST binding).
+    """
 
     template: ClassVar[str] = "onward.html"
 
     url: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningOutStep:
+    """Signed out here, and on the way to an app or a provider that is to hear of it. The browser goes by itself.
+
+    Attributes:
+        name: of the app or the provider.
+        url, fields: as those of `OnwardStep`.
+    """
+
+    template: ClassVar[str] = "signing_out.html"
+
+    name: str
+    url: str
+    fields: tuple[tuple[str, str], ...] = ()

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from federation.connectors.saml.documents import Element, parse
 from federation.connectors.saml.moments import duration, moment
@@ -58,6 +58,21 @@ def read_metadata(data: bytes, now: int, *, entity_id: str = "", signed_by: str 
 
     Raises BadAnswer; also for metadata that is no longer valid.
     """
+    text, valid_until, cache_duration = part_of(data, now, "IDPSSODescriptor", entity_id=entity_id, signed_by=signed_by)
+    return _described(text, valid_until, cache_duration)
+
+
+Role = Literal["IDPSSODescriptor", "SPSSODescriptor"]
+
+
+def part_of(
+    data: bytes, now: int, role: Role, *, entity_id: str = "", signed_by: str = ""
+) -> tuple[bytes, int | None, int | None]:
+    """The EntityDescriptor of the one entity with this role, as a document of its own, so that nothing of other entities is
+    mistaken for that one's; until when it is valid, and for how long it may be kept.
+
+    Args: as those of `read_metadata`. Raises BadAnswer.
+    """
     from lxml import etree
 
     root = parse(data.removeprefix(b"\xef\xbb\xbf"), LARGEST, remarks=True)
@@ -65,39 +80,52 @@ def read_metadata(data: bytes, now: int, *, entity_id: str = "", signed_by: str 
         raise BadAnswer("the document is no SAML metadata")
     if signed_by:
         root = parse(verified(root, root, (signed_by,)), LARGEST, remarks=True)
-    entities = [e for e in root.iter(md("EntityDescriptor")) if _role(e) is not None]
+    entities = [e for e in root.iter(md("EntityDescriptor")) if _role(e, role) is not None]
     if entity_id:
         entities = [e for e in entities if e.get("entityID") == entity_id]
     if len(entities) != 1:
-        whom = f"the provider {entity_id}" if entity_id else "a provider"
-        raise BadAnswer(f"the metadata describes {whom} {len(entities)} times; idp_entity_id says which one is meant")
-    around = [entities[0], *entities[0].iterancestors()]
-    until = [u for e in (*around, _role(entities[0])) if (u := moment(e.get("validUntil"))) is not None]
-    kept = [d for e in (*around, _role(entities[0])) if (d := duration(e.get("cacheDuration"))) is not None]
+        what, key = _WORDS[role]
+        whom = f"the {what} {entity_id}" if entity_id else f"a {what}"
+        raise BadAnswer(f"the metadata describes {whom} {len(entities)} times; {key} says which one is meant")
+    around = [entities[0], *entities[0].iterancestors(), _role(entities[0], role)]
+    until = [u for e in around if (u := moment(e.get("validUntil"))) is not None]
+    kept = [d for e in around if (d := duration(e.get("cacheDuration"))) is not None]
     if until and min(until) <= now - SKEW:
         raise BadAnswer("the metadata is no longer valid")
-    # Read on by pysaml2 from a document of its own, so that nothing of other entities is mistaken for the provider's.
-    return _described(etree.tostring(entities[0]), min(until, default=None), min(kept, default=None))
+    return etree.tostring(entities[0]), min(until, default=None), min(kept, default=None)
 
 
-def _role(entity: Element) -> Element | None:
-    roles = [
-        r
-        for r in entity.findall(md("IDPSSODescriptor"))
-        if PROTOCOL in (r.get("protocolSupportEnumeration") or "").split()
-    ]
+_WORDS: Mapping[Role, tuple[str, str]] = {
+    "IDPSSODescriptor": ("provider", "idp_entity_id"),
+    "SPSSODescriptor": ("service provider", "entity_id"),
+}
+"""What an entity of this role is called, and the key of the pool file that names one."""
+
+
+def _role(entity: Element, role: Role) -> Element | None:
+    roles = [r for r in entity.findall(md(role)) if PROTOCOL in (r.get("protocolSupportEnumeration") or "").split()]
     return roles[0] if roles else None
 
 
-def _described(text: bytes, valid_until: int | None, cache_duration: int | None) -> IdpMetadata:
+def entity_of(text: bytes) -> Any:
+    """An EntityDescriptor as pysaml2 reads it. Raises BadAnswer."""
     from saml2 import md as descriptors
 
     try:
-        entity = descriptors.entity_descriptor_from_string(text)
+        return descriptors.entity_descriptor_from_string(text)
     except Exception:  # noqa: BLE001 - pysaml2 raises what it comes across
         raise BadAnswer("the metadata could not be read") from None
-    role = next(r for r in entity.idpsso_descriptor if PROTOCOL in (r.protocol_support_enumeration or "").split())
-    certificates, weak = _certificates(role)
+
+
+def speaks_saml2(role: Any) -> bool:
+    """Whether a role of an entity speaks our protocol."""
+    return PROTOCOL in (role.protocol_support_enumeration or "").split()
+
+
+def _described(text: bytes, valid_until: int | None, cache_duration: int | None) -> IdpMetadata:
+    entity = entity_of(text)
+    role = next(r for r in entity.idpsso_descriptor if speaks_saml2(r))
+    certificates, weak = certificates_of(role, "signing")
     if not entity.entity_id or not certificates:
         raise BadAnswer("the metadata has no entity ID, or no key that may sign")
     sign_on = {s.binding: s.location for s in reversed(role.single_sign_on_service) if s.binding in _SPEAKS}
@@ -125,12 +153,14 @@ def _described(text: bytes, valid_until: int | None, cache_duration: int | None)
     )
 
 
-def _certificates(role: Any) -> tuple[tuple[str, ...], int]:
-    """Those of keys for signing, and how many were left out. A key without a `use` is for everything (Metadata 2.4.1.1)."""
+def certificates_of(role: Any, use: Literal["signing", "encryption"]) -> tuple[tuple[str, ...], int]:
+    """Those of a role's keys for this use, PEM, and how many were left out because nobody should use them. A key without a
+    `use` is for everything (Metadata 2.4.1.1).
+    """
     good: list[str] = []
     bad = 0
     for descriptor in role.key_descriptor:
-        if descriptor.use not in {None, "signing"} or descriptor.key_info is None:
+        if descriptor.use not in {None, use} or descriptor.key_info is None:
             continue
         for data in descriptor.key_info.x509_data:
             held = data.x509_certificate

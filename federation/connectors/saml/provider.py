@@ -14,7 +14,7 @@ from federation.connectors.saml.logout import Ended, read_logout_request, read_l
 from federation.connectors.saml.metadata import IdpMetadata
 from federation.connectors.saml.names import LONGEST_MESSAGE, POST, REDIRECT, SKEW, saml
 from federation.connectors.saml.opening import open_response
-from federation.connectors.saml.requests import authn_request, logout_request, logout_response
+from federation.connectors.saml.requests import Party, authn_request, logout_request, logout_response
 from federation.connectors.saml.service import service_metadata
 from federation.connectors.saml.settings import SamlSettings, read_settings
 from federation.connectors.saml.signatures import UnknownKey
@@ -79,9 +79,7 @@ class SamlProvider:
         if return_url != self._logout_url:
             raise Misconfigured("a SAML provider answers at saml2/logout, as our metadata says")
         idp, keys, ident = await self._source.current(now), await self._keys(), self._ident()
-        outgoing = await self._host.work(
-            lambda: logout_request(self._settings, idp, session, ident, keys[0], state, now)
-        )
+        outgoing = await self._host.work(lambda: logout_request(self._party(idp), session, ident, keys[0], state, now))
         return Begun(outgoing, {"request_id": ident}) if outgoing is not None else None
 
     async def sign_out_finished(self, handoff: Handoff, callback: Callback) -> None:
@@ -96,10 +94,12 @@ class SamlProvider:
         relay_state = callback.one("RelayState") or ""
 
         def job() -> tuple[Ended, Outgoing | None]:
-            ended = read_logout_request(callback, idp, self._settings.entity_id, self._logout_url)
+            ended = read_logout_request(
+                callback, idp, self._logout_url, issuer=idp.entity_id, audience=self._settings.entity_id
+            )
             came_by = REDIRECT if callback.method == "GET" else POST
             return ended, logout_response(
-                self._settings, idp, ended.request_id, came_by, ident, keys[0], relay_state, callback.now
+                self._party(idp), ended.request_id, came_by, ident, keys[0], relay_state, callback.now
             )
 
         ended, answer = await self._host.work(job)
@@ -158,6 +158,9 @@ class SamlProvider:
     async def _keys(self) -> tuple[OwnKey, ...]:
         pairs = await self._host.key_pairs.current()
         return await self._host.work(lambda: own_keys(pairs))
+
+    def _party(self, idp: IdpMetadata) -> Party:
+        return Party(self._settings.entity_id, idp.sign_out)
 
     def _ident(self) -> str:
         return f"_{self._host.random.token(20)}"  # an ID begins with a letter or an underscore

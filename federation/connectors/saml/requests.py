@@ -1,12 +1,14 @@
 """What we send: AuthnRequest, LogoutRequest and LogoutResponse (SAML Core 3.4 and 3.7), built and signed by pysaml2."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from federation.connectors.saml.bindings import Field, form, redirect
 from federation.connectors.saml.keys import OwnKey
 from federation.connectors.saml.metadata import Endpoint, IdpMetadata
 from federation.connectors.saml.moments import written
-from federation.connectors.saml.names import FRESH, POST, REDIRECT, SHA256, SUCCESS, TRANSIENT
+from federation.connectors.saml.names import FRESH, POST, REDIRECT, SHA256, STATUS, SUCCESS, TRANSIENT
 from federation.connectors.saml.settings import SamlSettings
 from federation.connectors.saml.signatures import algorithm_of
 from federation.errors import Misconfigured
@@ -22,7 +24,7 @@ def authn_request(settings: SamlSettings, idp: IdpMetadata, asked: Asked, ident:
         raise Misconfigured("the provider has no sign-on service for this binding", setting="request_binding")
     contexts = asked.acr_values or settings.authn_context
     request = samlp.AuthnRequest(
-        **_heading(settings, ident, idp.sign_on[binding], asked.now),
+        **_heading(settings.entity_id, ident, idp.sign_on[binding], asked.now),
         assertion_consumer_service_url=asked.callback_url,
         protocol_binding=POST,
         # It cannot be said how long ago is too long; so whoever limits it at all gets a new proof.
@@ -42,19 +44,27 @@ def authn_request(settings: SamlSettings, idp: IdpMetadata, asked: Asked, ident:
     return _sent(request, "SAMLRequest", binding, idp.sign_on[binding], asked.state, key if sign else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who ends sessions at whom: the entity ID of the one who writes, and the other's addresses by binding."""
+
+    entity_id: str
+    sign_out: Mapping[str, Endpoint]
+
+
 def logout_request(
-    settings: SamlSettings, idp: IdpMetadata, session: UpstreamSession, ident: str, key: OwnKey, state: str, now: int
+    party: Party, session: UpstreamSession, ident: str, key: OwnKey, state: str, now: int
 ) -> Outgoing | None:
-    """The browser's way to end a session there; None if the provider offers none, or gave it no name."""
+    """The browser's way to end a session there; None if the other side offers none, or gave it no name."""
     from saml2 import saml, samlp
 
-    found = _service(idp, REDIRECT)
+    found = _service(party, REDIRECT)
     if found is None or "value" not in session.name_id:
         return None
     binding, service = found
     named = session.name_id
     request = samlp.LogoutRequest(
-        **_heading(settings, ident, service.url, now),
+        **_heading(party.entity_id, ident, service.url, now),
         not_on_or_after=written(now + FRESH),
         name_id=saml.NameID(
             text=named["value"],
@@ -68,31 +78,38 @@ def logout_request(
 
 
 def logout_response(
-    settings: SamlSettings,
-    idp: IdpMetadata,
+    party: Party,
     answered: str,
     came_by: str,
     ident: str,
     key: OwnKey,
     relay_state: str,
     now: int,
+    *,
+    whole: bool = True,
 ) -> Outgoing | None:
-    """The answer to the provider's request of ID `answered`, by the binding by which that came if the provider has it."""
+    """The answer to the other side's request of ID `answered`, by the binding by which that came if there is an address for
+    it. `whole`: the session has ended everywhere (Core 3.7.3.2).
+    """
     from saml2 import samlp
 
-    found = _service(idp, came_by)
+    found = _service(party, came_by)
     if found is None:
         return None
     binding, service = found
     response = samlp.LogoutResponse(
-        **_heading(settings, ident, service.response_url, now),
+        **_heading(party.entity_id, ident, service.response_url, now),
         in_response_to=answered,
-        status=samlp.Status(status_code=samlp.StatusCode(value=SUCCESS)),
+        status=samlp.Status(
+            status_code=samlp.StatusCode(
+                value=SUCCESS, status_code=None if whole else samlp.StatusCode(value=f"{STATUS}PartialLogout")
+            )
+        ),
     )
     return _sent(response, "SAMLResponse", binding, service.response_url, relay_state, key)
 
 
-def _heading(settings: SamlSettings, ident: str, destination: str, now: int) -> dict[str, Any]:
+def _heading(entity_id: str, ident: str, destination: str, now: int) -> dict[str, Any]:
     from saml2 import saml
 
     return {
@@ -100,14 +117,14 @@ def _heading(settings: SamlSettings, ident: str, destination: str, now: int) -> 
         "version": "2.0",
         "issue_instant": written(now),
         "destination": destination,
-        "issuer": saml.Issuer(text=settings.entity_id),
+        "issuer": saml.Issuer(text=entity_id),
     }
 
 
-def _service(idp: IdpMetadata, wanted: str) -> tuple[str, Endpoint] | None:
+def _service(party: Party, wanted: str) -> tuple[str, Endpoint] | None:
     for binding in (wanted, REDIRECT, POST):
-        if binding in idp.sign_out:
-            return binding, idp.sign_out[binding]
+        if binding in party.sign_out:
+            return binding, party.sign_out[binding]
     return None
 
 

@@ -1,7 +1,7 @@
 """Our own metadata, which the provider's administrator takes over: who we are there, where we listen, our keys."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from federation.connectors.saml.keys import OwnKey
 from federation.connectors.saml.names import POST, PROTOCOL, REDIRECT, XENC, XENC11
@@ -37,18 +37,20 @@ def service_metadata(settings: SamlSettings, issuer: str, keys: Sequence[OwnKey]
 
 def _descriptors(keys: Sequence[OwnKey]) -> list[Any]:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    opening = [key for key in keys if isinstance(key.private_key, RSAPrivateKey)]  # no EC key of ours opens anything
+    signing = [key_descriptor(key, "signing") for key in keys]
+    return signing + [key_descriptor(key, "encryption", _WAYS) for key in opening]
+
+
+_WAYS = (f"{XENC11}aes256-gcm", f"{XENC11}aes128-gcm", f"{XENC}rsa-oaep-mgf1p")
+
+
+def key_descriptor(key: OwnKey, use: Literal["signing", "encryption"], ways: Sequence[str] = ()) -> Any:
+    """A key of ours as metadata names it (Metadata 2.4.1.1), with the algorithms by which we open what is encrypted."""
     from saml2 import md, xmldsig
 
-    ways = (f"{XENC11}aes256-gcm", f"{XENC11}aes128-gcm", f"{XENC}rsa-oaep-mgf1p")
-    found = []
-    for use in ("signing", "encryption"):
-        for key in keys:
-            if use == "encryption" and not isinstance(key.private_key, RSAPrivateKey):
-                continue  # nothing of ours opens what is encrypted for an EC key
-            text = "".join(key.certificate.strip().splitlines()[1:-1])
-            held = xmldsig.X509Data(x509_certificate=xmldsig.X509Certificate(text=text))
-            methods = [md.EncryptionMethod(algorithm=way) for way in ways] if use == "encryption" else []
-            found.append(
-                md.KeyDescriptor(use=use, key_info=xmldsig.KeyInfo(x509_data=[held]), encryption_method=methods)
-            )
-    return found
+    text = "".join(key.certificate.strip().splitlines()[1:-1])
+    held = xmldsig.X509Data(x509_certificate=xmldsig.X509Certificate(text=text))
+    methods = [md.EncryptionMethod(algorithm=way) for way in ways]
+    return md.KeyDescriptor(use=use, key_info=xmldsig.KeyInfo(x509_data=[held]), encryption_method=methods)

@@ -44,10 +44,14 @@ class UnknownKey(BadAnswer):
 def certificate(pem: str) -> "Certificate":
     """A certificate, parsed once. Raises ValueError; also for a key that is no RSA or EC key, or a small RSA key."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    parsed = x509.load_pem_x509_certificate(pem.encode())
-    key = parsed.public_key()
+    try:
+        parsed = x509.load_pem_x509_certificate(pem.encode())
+        key = parsed.public_key()
+    except (UnsupportedAlgorithm, x509.InvalidVersion) as unknown:  # neither is a ValueError
+        raise ValueError(f"the certificate is of a kind that is not known: {unknown}") from None
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST_RSA_KEY:
         return parsed
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= 256:

@@ -1,5 +1,6 @@
 """Which signatures count, by which keys (M3, M4)."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -167,6 +168,26 @@ async def test_a_short_key_signs_nothing() -> None:
 async def test_a_short_curve_signs_nothing() -> None:
     assert read_metadata(metadata([key("short", "ec224"), key()]).encode(), NOW).weak == 1
     assert read_metadata(metadata([key("ec", "ec"), key()]).encode(), NOW).weak == 0
+
+
+@pytest.mark.parametrize(
+    ("of", "into"),
+    [
+        ("06072a8648ce3d0201", "06072b8648ce3d0201"),  # a kind of key
+        ("06082a8648ce3d030107", "06082a8648ce3d030177"),  # a curve
+        ("a003020102", "a003020107"),  # a version
+    ],
+)
+async def test_a_certificate_of_a_kind_that_nobody_knows_is_left_out(of: str, into: str) -> None:
+    """Beside others it must not end the reading: found by fuzzing, cryptography raises more than ValueError there."""
+    other = key("ec", "ec")
+    der = base64.b64decode(other.der64).hex()
+    assert of in der
+    strange = base64.b64encode(bytes.fromhex(der.replace(of, into))).decode()
+    text = metadata([other, key()]).replace(other.der64, strange)
+    assert strange in text
+    assert read_metadata(text.encode(), NOW).weak == 1
+    assert (await sign_in(at=connector(metadata=text))).subject == "ada"
 
 
 async def test_an_expired_certificate_still_signs_and_is_warned_of() -> None:

@@ -1,19 +1,19 @@
-"""A trial of an identity provider: what is looked at without anybody, and what came of a login."""
+"""What came of a trial of an identity provider, for people: what was found, what a login would lead to, and what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from authserver.accounts.external import local_account, mapped_for
 from authserver.accounts.external_values import taken_values
+from authserver.broker.service import Broker, Place, callback_url_of
+from authserver.broker.trials import Outcome
+from authserver.model.pools import Pool
+from authserver.store import Stores
+from federation.connector import Check, Examines
 from federation.connectors import kind_of
+from federation.errors import Misconfigured
 from federation.linking import Ask, Create, Decision, Facts, Link, Refuse, Use, decide
-
-if TYPE_CHECKING:
-    from authserver.broker.trials import Outcome
-    from authserver.model.pools import Pool
-    from authserver.store import Stores
-    from federation.model import IdentityProvider
+from federation.model import IdentityProvider
 
 _ADVICE = {
     "provider_misconfigured": "look at the setting that is named, and apply the pool file again",
@@ -40,9 +40,21 @@ class Verdict:
     groups: tuple[str, ...] = ()
     unknown_groups: tuple[str, ...] = ()
     decision: str = ""
+    sources: Mapping[str, object] | None = None
 
 
-async def judged(stores: "Stores", pool: "Pool", provider: "IdentityProvider", outcome: "Outcome") -> Verdict:
+async def examined(broker: Broker, issuer: Place, provider: IdentityProvider, now: int) -> list[Check]:
+    """What can be looked at without anybody signing in: settings, metadata, keys."""
+    try:
+        connector = broker.connector(issuer.url, issuer.pool.id, provider)
+    except Misconfigured as error:
+        return [Check("settings", "error", error.detail, f"look at `{error.setting}`" if error.setting else "")]
+    if not isinstance(connector, Examines):
+        return [Check("settings", "ok", "complete")]
+    return await connector.examine(callback_url_of(issuer.url, provider), now)
+
+
+async def judged(stores: Stores, pool: Pool, provider: IdentityProvider, outcome: Outcome) -> Verdict:
     """What the outcome means for the pool. Changes nothing."""
     identity = outcome.identity
     if identity is None:
@@ -77,6 +89,7 @@ async def judged(stores: "Stores", pool: "Pool", provider: "IdentityProvider", o
         groups=tuple(sorted(mapped.groups or ())),
         unknown_groups=mapped.unknown_groups,
         decision=in_words(decide(facts)),
+        sources=outcome.sources,
     )
 
 
