@@ -36,6 +36,7 @@ from authserver.audit.feed import Feed, FeedTarget, TargetOf
 from authserver.broker.choices import Choices
 from authserver.broker.departures import Departures
 from authserver.broker.host import Ground
+from authserver.broker.kept_tokens import KeptTokens
 from authserver.broker.service import Broker
 from authserver.broker.trials import Trials
 from authserver.crypto.secrets import derive
@@ -300,6 +301,7 @@ def wire(
         post_confirmation=hooks.post_confirmation,
         inbound=hooks.inbound,
         tell=notices.identity_linked,
+        seal_token=KeptTokens(opened.sealer).seal,
     )
     carried = Carried(opened.sealer)
     joining = Joining(registry=opened.registry, directory=directory, accounts=external, carried=carried, emit=emit)

@@ -36,6 +36,8 @@ class IdentityProvider:
         sync: whether attributes follow the provider at each sign-in, or are taken once.
         creates: whether somebody new gets an account. Without, only linked people come in.
         trust_email: whether addresses of `domains` count as verified although the provider does not say so.
+        keep_refresh_token: whether the provider's refresh token is kept with the identity, and asked for where that can be
+            done without the person noticing.
         trusted: claims of strength that are believed: upstream `acr` values to how many factors they stand for.
         callback: "shared" returns to the bare path, where Cognito's clients have registered it.
         managed: a pool file has it, and owns it.
@@ -59,6 +61,7 @@ class IdentityProvider:
     sync: Literal["create", "always"] = "always"
     creates: bool = True
     trust_email: bool = False
+    keep_refresh_token: bool = False
     trusted: Mapping[str, int] = field(default_factory=dict)
     callback: Literal["own", "shared"] = "own"
     managed: bool = False

@@ -32,6 +32,8 @@ Inbound = Callable[[Pool, IdentityProvider, ExternalIdentity, str | None], Await
 """Asks the pool's own code what to take from an identity; None leaves that to the mapping. May raise Vetoed, TriggerFailed."""
 
 Tell = Callable[[Pool, User, str], Awaitable[None]]
+SealToken = Callable[[str, str, str, str], str]
+"""Seals a provider's refresh token: takes pool, provider, subject and token."""
 
 
 class NotLinked(Refusal):
@@ -67,6 +69,7 @@ class ExternalAccounts:
 
     Args:
         tell: lets the owner know of an identity that was linked to an account that was there.
+        seal_token: of refresh tokens that are kept.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class ExternalAccounts:
         post_confirmation: PostConfirmation,
         inbound: Inbound,
         tell: Tell,
+        seal_token: SealToken,
     ) -> None:
         self._registry = registry
         self._directory = directory
@@ -95,6 +99,7 @@ class ExternalAccounts:
         self._post_confirmation = post_confirmation
         self._inbound = inbound
         self._tell = tell
+        self._seal_token = seal_token
 
     async def resolve(
         self,
@@ -195,6 +200,11 @@ class ExternalAccounts:
             case Use(user_id):
                 user = await self._usable(pool, user_id)
                 seen = self._linked(pool, provider, identity, user)
+                if provider.keep_refresh_token and seen.sealed_refresh_token is None:
+                    # Many give one with the first sign-in alone.
+                    before = await self._identities.identity(pool.id, provider.name, identity.subject)
+                    kept = before.sealed_refresh_token if before is not None else None
+                    seen = replace(seen, sealed_refresh_token=kept)
                 if not await self._identities.change_identity(pool.id, seen):
                     raise Conflict(detail="the identity was unlinked meanwhile")
                 if provider.sync == "always":
@@ -211,6 +221,7 @@ class ExternalAccounts:
 
     def _linked(self, pool: Pool, provider: IdentityProvider, identity: ExternalIdentity, user: User) -> LinkedIdentity:
         now = int(self._clock())
+        token = identity.refresh_token if provider.keep_refresh_token else None
         return LinkedIdentity(
             pool=pool.id,
             user_id=user.id,
@@ -220,6 +231,9 @@ class ExternalAccounts:
             linked_at=now,
             name=known_as(identity),
             used_at=now,
+            sealed_refresh_token=self._seal_token(pool.id, provider.name, identity.subject, token)
+            if token is not None
+            else None,
         )
 
     async def _create(

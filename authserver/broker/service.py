@@ -25,12 +25,13 @@ from federation.connector import (
     Publishes,
     ReadsEncrypted,
     Recognizes,
+    Refreshes,
     SignsOut,
     Tends,
     Unsolicited,
 )
 from federation.connectors import connector_for, kind_of
-from federation.errors import BadAnswer, Cancelled, FederationError
+from federation.errors import BadAnswer, Cancelled, FederationError, Misconfigured
 from federation.model import (
     Asked,
     Callback,
@@ -223,6 +224,23 @@ class Broker:
             except FederationError as error:  # our session is over in any case
                 self._failed(pool, provider, error, began)
         return departure.target
+
+    async def refresh(self, issuer: Place, provider: IdentityProvider, token: str, subject: str) -> ExternalIdentity:
+        """What the provider says of somebody now, by a refresh token of theirs. Raises FederationError; ProviderRefused
+        where the access was taken back.
+        """
+        pool, began = issuer.pool.id, time.perf_counter()
+        try:
+            connector = self.connector(issuer.url, pool, provider)
+            if not isinstance(connector, Refreshes):
+                raise Misconfigured("this provider gives no refresh tokens", setting="keep_refresh_token")
+            identity = await connector.refresh(token, subject, int(self.clock()))
+            _check_keepable(identity)
+        except FederationError as error:
+            self._failed(pool, provider, error, began)
+            raise
+        self._observe(pool, provider.name, "ok", time.perf_counter() - began)
+        return identity
 
     async def hear(self, issuer: Place, provider: IdentityProvider, callback: Callback) -> EndedThere:
         """The provider, or the browser on its behalf, says that a session ended there. Raises FederationError."""

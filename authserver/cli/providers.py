@@ -31,6 +31,7 @@ def build_app() -> typer.Typer:
     app.command("enable")(enable)
     app.command("disable")(disable)
     app.command("delete")(delete)
+    app.command("refresh")(refresh)
     app.command("link")(link)
     app.command("unlink")(unlink)
     return app
@@ -204,6 +205,29 @@ def delete(
     say({"name": name, "deleted": True}, f"{name} is deleted", as_json=as_json)
 
 
+def refresh(
+    ctx: typer.Context,
+    name: Name,
+    username: Annotated[str, typer.Argument(metavar="USER")],
+    pool: PoolId = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a provider what it says of a user now, by the refresh token that was kept (`keep_refresh_token`).
+
+    The account is not changed: that happens when the user signs in. A token that the provider takes no longer is dropped.
+    """
+
+    async def work(house: House) -> dict[str, object]:
+        from authserver.cli._asking_again import asked_again
+
+        chosen = await house.pool(pool)
+        return await asked_again(house, chosen, await found(house, chosen, name), username)
+
+    record(with_stores(ctx, config, data_dir, work), as_json=as_json)
+
+
 def link(
     ctx: typer.Context,
     username: Annotated[str, typer.Argument(metavar="USER")],
@@ -316,6 +340,7 @@ def _row(provider: "IdentityProvider") -> dict[str, object]:
         "sync": provider.sync,
         "creates": provider.creates,
         "trust_email": provider.trust_email,
+        "keep_refresh_token": provider.keep_refresh_token,
         "trusted": dict(provider.trusted),
         "callback": provider.callback,
         "managed": provider.managed,

@@ -58,6 +58,9 @@ class ProviderModel(BaseModel):
     trust_email: bool = Field(
         default=False, description="Whether addresses of `domains` count as verified though the provider is silent."
     )
+    keep_refresh_token: bool = Field(
+        default=False, description="Whether its refresh tokens are kept, sealed, for `idp refresh`."
+    )
     trusted: dict[_Text, Annotated[int, Field(ge=1, le=2)]] = Field(
         default={},
         description="`acr` values that are believed, to how many factors each stands for.",

@@ -48,6 +48,7 @@ def provider_spec(
         sync=model.sync,
         creates=model.creates,
         trust_email=model.trust_email,
+        keep_refresh_token=model.keep_refresh_token,
         trusted=dict(model.trusted),
         callback=model.callback,
         managed=True,

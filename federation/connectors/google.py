@@ -45,7 +45,7 @@ def connector(provider: IdentityProvider, host: Host, endpoints: Metadata = ENDP
         if domain and not (isinstance(hd, str) and hd and domain in {"*", hd.lower()}):
             raise WrongAccount("access_denied", "the Google account is not of the Workspace domain in hosted_domain")
 
-    offline = provider.setting("access_type") == "offline"
+    offline = provider.keep_refresh_token or provider.setting("access_type") == "offline"
     parameters = (
         *((("hd", domain),) if domain else ()),
         *((("access_type", "offline"),) if offline else ()),

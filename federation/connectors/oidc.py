@@ -63,7 +63,7 @@ class OidcConnector:
         self._host = host
         self._source = source
         self._dialect = dialect or Dialect()
-        scopes = provider.scope or scope
+        scopes = provider.scope or (*scope, *(("offline_access",) if provider.keep_refresh_token else ()))
         self._scope = " ".join(scopes if "openid" in scopes else ("openid", *scopes))
         self._wanted = wanted(provider, mapping, verified=self._dialect.keeps_verified)
         self._client = Client(provider, self._dialect, host)

@@ -337,6 +337,7 @@ def full_provider(name: str = "Acme") -> IdentityProvider:
         sync="create",
         creates=False,
         trust_email=True,
+        keep_refresh_token=True,
         trusted={"urn:acme:mfa": 2},
         callback="shared",
         managed=True,

@@ -151,3 +151,12 @@ def test_a_login_is_linked_beforehand_and_unlinked(shell: Terminal) -> None:
     assert (second.code, "already" in second.err) == (1, True)
     assert shell("idp", "unlink", "ada", "Acme").code == 0
     assert shell("idp", "unlink", "ada", "Acme").code == 1
+
+
+def test_without_a_kept_token_a_provider_is_not_asked_again(shell: Terminal) -> None:
+    add(shell)
+    shell("idp", "link", "ada", "Acme", "ada-0001")
+    refused = shell("idp", "refresh", "Acme", "ada")
+    assert (refused.code, "keep_refresh_token" in refused.err) == (1, True)
+    assert shell("idp", "refresh", "Acme", "nobody").code == 1
+    assert shell("idp", "refresh", "Other", "ada").code == 1
