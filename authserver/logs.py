@@ -31,6 +31,12 @@ FIELDS = frozenset(
 QUIET = frozenset({"token.issued", "trigger.answered", "ldap.answered"})
 """Events that are counted but not logged: thousands a second are ordinary."""
 
+_CHATTY = (
+    *("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "httpx", "httpcore", "alembic"),
+    *("authlib", "saml2", "signxml", "xmlschema"),
+)
+"""Libraries of which warnings alone are written: below that, those of protocols write tokens and assertions."""
+
 _LEVELS = {"code.replayed": "warning", "refresh_token.reused": "warning", "sign_in.throttled": "warning"}
 
 
@@ -71,11 +77,11 @@ def configure(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "authlib", "httpx", "httpcore", "alembic"):
+    for chatty in _CHATTY:
         logger = logging.getLogger(chatty)
         logger.handlers[:] = []
         logger.propagate = True
-        logger.setLevel(logging.WARNING)  # Authlib's debug lines hold tokens
+        logger.setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),

@@ -311,6 +311,7 @@ def wire(
         one_time=stores.one_time,
         sessions=sessions,
         carried=carried,
+        counters=stores.counters,
         clock=clock,
         emit=emit,
     )

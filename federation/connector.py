@@ -120,13 +120,17 @@ class Tends(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EndedThere:
-    """A session that ended at the provider: by its id there, or all of the subject. `answer` is what the browser takes back
-    to the provider, where the protocol has one.
+    """A session that ended at the provider: by its id there, or all of the subject.
+
+    Attributes:
+        answer: what the browser takes back to the provider, where the protocol has one.
+        framed_by: where the provider's own pages are, one of which may have the answer in a frame.
     """
 
     subject: str | None
     session: str | None
     answer: Outgoing | None = None
+    framed_by: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """Sessions at other providers: ended there when ours ends, and ours ended when theirs does.
 
-OpenID Connect RP-Initiated Logout 1.0 and Back-Channel Logout 1.0; SAML 2.0 Single Logout (Profiles 4.4).
+OpenID Connect RP-Initiated, Back-Channel and Front-Channel Logout 1.0; SAML 2.0 Single Logout (Profiles 4.4).
 """
 
 from contextlib import suppress
@@ -8,13 +8,14 @@ from contextlib import suppress
 from authserver.broker.service import Broker
 from authserver.crypto.secrets import digest
 from authserver.effects import Clock
-from authserver.errors import Conflict
+from authserver.errors import Conflict, Throttled
 from authserver.events import Emit, Event
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session
 from authserver.signin.identities import Carried, Upstream
+from authserver.signin.origin import network_of
 from authserver.signin.sessions import BrowserSessions
-from authserver.store import Identities, OneTime
+from authserver.store import Counters, Identities, OneTime
 from authserver.tokens.issuer import Issuer
 from federation.connector import EndedThere
 from federation.errors import FederationError
@@ -22,6 +23,10 @@ from federation.model import Outgoing
 
 KIND = "upstream"
 """The kind of one-time entries that lead from a session there to the user whose it is."""
+
+FRAMES = 3000
+FRAMES_WITHIN = 3600
+"""Sign-outs by frames that one network address may bring within so many seconds: as many as it may start sign-ins."""
 
 
 class UpstreamSessions:
@@ -35,6 +40,7 @@ class UpstreamSessions:
         one_time: OneTime,
         sessions: BrowserSessions,
         carried: Carried,
+        counters: Counters,
         clock: Clock,
         emit: Emit,
     ) -> None:
@@ -43,6 +49,7 @@ class UpstreamSessions:
         self._one_time = one_time
         self._sessions = sessions
         self._carried = carried
+        self._counters = counters
         self._clock = clock
         self._emit = emit
 
@@ -69,6 +76,14 @@ class UpstreamSessions:
             outgoing = await self._broker.depart_to_sign_out(issuer, upstream.provider, upstream.session, return_to)
             return (upstream.provider, outgoing) if outgoing is not None else None
         return None
+
+    async def admit_frame(self, pool: Pool, address: str) -> None:
+        """Before a sign-out is believed that nobody signed: ids of sessions are not for trying out. Raises Throttled."""
+        admission = await self._counters.admit_within(
+            pool.id, f"frames {network_of(address)}", now=self._clock(), limit=FRAMES, window=FRAMES_WITHIN
+        )
+        if not admission.allowed:
+            raise Throttled(admission.retry_after, "Too many sign-outs came.", detail="frames of an address")
 
     async def ended(self, pool: Pool, provider: str, ended: EndedThere, here: Session | None = None) -> int:
         """A session ended there: end those that came of it. Returns how many.

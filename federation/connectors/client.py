@@ -74,7 +74,27 @@ SETTINGS: tuple[SettingSpec, ...] = (
     SettingSpec(
         "prompt", example="select_account", about="What the provider asks the person unless a login needs another."
     ),
+    SettingSpec(
+        "frontchannel_logout",
+        type="boolean",
+        about="Whether the provider ends sessions here from within browsers: whoever knows a session's id there can too.",
+    ),
+    SettingSpec("registration_client_uri", about="Where our registration can be ended; from `idp add --register`."),
+    SettingSpec("registration_access_token", secret=True, about="The token for that."),
+    SettingSpec(
+        "client_secret_expires_at",
+        type="integer",
+        about="When the client secret ends, in seconds since the epoch; `idp test` warns of it.",
+    ),
 )
+
+
+def assertion_alg_of(provider: IdentityProvider, metadata: Metadata) -> str:
+    """What client assertions are signed with: as set, or the first of ours that the provider takes; else RS256."""
+    if alg := provider.setting("token_endpoint_auth_signing_alg"):
+        return alg
+    supported = metadata.token_auth_algorithms or ()
+    return next((alg for alg in _ASSERTION_ALGORITHMS if alg in supported), "RS256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +140,8 @@ class Client:
         return await prove(method, client_id, self.secret(now), self.host, now, assertions=assertions)
 
     def assertion_alg(self, metadata: Metadata) -> str:
-        """What client assertions are signed with: as set, or the first of ours that the provider takes; else RS256."""
-        if alg := self.provider.setting("token_endpoint_auth_signing_alg"):
-            return alg
-        supported = metadata.token_auth_algorithms or ()
-        return next((alg for alg in _ASSERTION_ALGORITHMS if alg in supported), "RS256")
+        """What client assertions are signed with."""
+        return assertion_alg_of(self.provider, metadata)
 
     def algorithms(self, metadata: Metadata) -> frozenset[str]:
         """What an ID token may be signed with (RFC 8725 3.1). Raises BadAnswer if nothing is left."""

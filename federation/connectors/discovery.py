@@ -88,12 +88,12 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
         issuer=issuer,
         **urls,
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
-        signing_algorithms=_names(document, "id_token_signing_alg_values_supported"),
-        token_auth_methods=_names(document, "token_endpoint_auth_methods_supported"),
-        token_auth_algorithms=_names(document, "token_endpoint_auth_signing_alg_values_supported"),
-        challenge_methods=_names(document, "code_challenge_methods_supported"),
-        response_modes=_names(document, "response_modes_supported"),
-        scopes=_names(document, "scopes_supported"),
+        signing_algorithms=names_in(document, "id_token_signing_alg_values_supported"),
+        token_auth_methods=names_in(document, "token_endpoint_auth_methods_supported"),
+        token_auth_algorithms=names_in(document, "token_endpoint_auth_signing_alg_values_supported"),
+        challenge_methods=names_in(document, "code_challenge_methods_supported"),
+        response_modes=names_in(document, "response_modes_supported"),
+        scopes=names_in(document, "scopes_supported"),
     )
 
 
@@ -104,7 +104,7 @@ def _url(document: Mapping[str, Any], name: str, *, loopback: bool) -> str:
     return check_endpoint(value, loopback=loopback) if value else ""
 
 
-def _names(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+def names_in(document: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     value = document.get(name)
     if not isinstance(value, list):
         return None

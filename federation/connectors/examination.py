@@ -11,6 +11,9 @@ from federation.connectors.tokens import Tokens
 from federation.errors import FederationError, Misconfigured
 from resource_servers.errors import shown
 
+EXPIRES_SOON = 30
+"""Days before the end of a client secret from which on there is a warning."""
+
 
 async def examine(client: Client, source: MetadataSource, tokens: Tokens, callback_url: str, now: int) -> list[Check]:
     """What was found, the worst that stops a login included. `now` is in seconds since the epoch."""
@@ -28,6 +31,7 @@ async def examine(client: Client, source: MetadataSource, tokens: Tokens, callba
         _algorithms(client, metadata),
         _encryption(client, tokens.jwks_uri),
         _response_mode(client, metadata),
+        _expiry(client, now),
         await _keys(client, metadata, tokens, now),
         _issuer_in_answers(metadata),
     ]
@@ -124,6 +128,16 @@ def _response_mode(client: Client, metadata: Metadata) -> Check | None:
     if client.posts_back() and metadata.response_modes is not None and "form_post" not in metadata.response_modes:
         return Check("response_mode", "error", "the provider does not name form_post", "Leave response_mode out.")
     return None
+
+
+def _expiry(client: Client, now: int) -> Check | None:
+    at = client.provider.settings.get("client_secret_expires_at")
+    if not isinstance(at, int) or not at:
+        return None
+    days, advice = (at - now) // 86400, "Get a new one there, and bring it as client_secret."
+    if at <= now:
+        return Check("client_secret", "error", "it has expired (client_secret_expires_at)", advice)
+    return Check("client_secret", "warning" if days < EXPIRES_SOON else "ok", f"it expires in {days} days", advice)
 
 
 async def _keys(client: Client, metadata: Metadata, tokens: Tokens, now: int) -> Check:

@@ -14,6 +14,7 @@ from federation.connectors.client import SETTINGS, Client
 from federation.connectors.dialect import Dialect
 from federation.connectors.discovery import Metadata, MetadataSource, metadata_of
 from federation.connectors.exchange import Exchange, Granted
+from federation.connectors.frame_logout import framing_pages, session_of_frame
 from federation.connectors.jws import Keys, subject_of
 from federation.connectors.logout_token import SessionEnded, verify_logout_token
 from federation.connectors.pkce import challenge_of
@@ -192,7 +193,13 @@ class OidcConnector:
         return Begun(FormPost(metadata.end_session_endpoint, tuple((k, v) for k, v in fields.items() if v)))
 
     async def signed_out(self, callback: Callback) -> EndedThere:
-        """Which session the provider's logout token ends (Back-Channel Logout 1.0, 2.6). Raises BadAnswer."""
+        """Which session the provider's logout token ends (Back-Channel Logout 1.0, 2.6), or its frame in the person's
+        browser (Front-Channel Logout 1.0, 2). Raises ProviderUnavailable, BadAnswer.
+        """
+        if callback.method == "GET" and self._provider.settings.get("frontchannel_logout") is True:
+            metadata = await self._source.get(callback.now)
+            session = session_of_frame(callback, self._dialect.issuers({}, metadata))
+            return EndedThere(None, session, framed_by=framing_pages(metadata))
         token = callback.one("logout_token")
         if callback.method != "POST" or token is None or not is_token(token):
             raise BadAnswer("a logout token comes by POST, as logout_token")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from federation.connectors.calls import json_of
 from federation.connectors.jws import Keys
 from federation.errors import BadAnswer, FederationError, ProviderUnavailable
-from federation.ports import Document, Host, Response
+from federation.ports import Document, Host, Http, Response
 from resource_servers.encoding import parse_json_object
 from resource_servers.errors import KeysUnavailable, UnknownKey
 from resource_servers.fetching import Fetched, FetchFailed
@@ -35,6 +35,16 @@ KEYS_STALE_FOR = 3600
 _RETRY_AFTER = 30  # seconds in which a provider that did not answer is left alone while a copy serves
 _FAILS_FOR = 5  # seconds in which, without a copy, the failure is not tried again
 _KEPT_ANEW = 900  # seconds after which an unchanged copy is written again
+
+
+async def document_at(http: Http, url: str) -> Response:
+    """The answer that has a document. Raises ProviderUnavailable, BadAnswer where it has none."""
+    response = await http.request("GET", url, headers={"accept": "application/json"})
+    if response.status >= 500:
+        raise ProviderUnavailable(f"{url} answers {response.status}")
+    if response.status != 200:
+        raise BadAnswer(f"{url} answers {response.status}")
+    return response
 
 
 class PublishedDocument(Generic[M]):
@@ -63,11 +73,7 @@ class PublishedDocument(Generic[M]):
 
     async def fetch(self, now: int) -> M:
         """The document as it is at this moment. Raises ProviderUnavailable, BadAnswer."""
-        response = await self._host.http.request("GET", self._url, headers={"accept": "application/json"})
-        if response.status >= 500:
-            raise ProviderUnavailable(f"{self._url} answers {response.status}")
-        if response.status != 200:
-            raise BadAnswer(f"{self._url} answers {response.status}")
+        response = await document_at(self._host.http, self._url)
         value = self._parse(json_of(response, self._url))
         self._copy, self._failed_at = (value, now), None
         await self._host.documents.put(self._name, Document(response.body, now))

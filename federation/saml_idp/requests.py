@@ -123,7 +123,11 @@ def read_authn_request(callback: Callback, sp: ServiceProvider, sso_url: str) ->
 
 
 def _verified(callback: Callback, root: Element, sp: ServiceProvider) -> tuple[Element, bool]:
-    """The request as far as it was signed, and whether it was. A signature that is there must be right."""
+    """The request as far as it was signed, and whether it was. A signature that is there must be right; but where nobody
+    has told us a key of the application, it says as little as none.
+    """
+    if not sp.certificates and not sp.require_signed_requests:
+        return root, False
     if callback.one("Signature") is not None:
         check_query(callback, sp.certificates)
         return root, True

@@ -17,9 +17,26 @@ CLUB, BANK, KEYS, GUEST = "club_Pool1", "bank_Pool1", "keys_Pool1", "guest_Pool1
 
 # Whoever is changed by a journey belongs to it alone.
 PEOPLE = {
-    CLUB: ("amy", "ben", "cleo", "eve", "gwen", "jack", "liam", "mona", "nils", "olga", "pete", "quinn", "rosa"),
+    CLUB: (
+        "amy",
+        "ben",
+        "cleo",
+        "eve",
+        "gwen",
+        "jack",
+        "liam",
+        "mona",
+        "nils",
+        "olga",
+        "pete",
+        "quinn",
+        "rosa",
+        "vera",
+        "theo",
+        "otto",
+    ),
     BANK: ("uma",),
-    KEYS: ("xena", "bea", "yara", "zoe", "ida", "wes"),
+    KEYS: ("xena", "bea", "yara", "zoe", "ida", "wes", "rex", "una", "abe"),
     GUEST: ("ida",),
 }
 

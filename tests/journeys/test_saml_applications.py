@@ -248,6 +248,14 @@ async def test_a_request_that_is_signed_must_be_so_by_the_application():
         await said(browser, await browser.open(answer))
 
 
+async def test_a_signature_of_an_application_whose_key_nobody_told_us_says_nothing():
+    async with intranet(wiki(certificates=())) as at:
+        browser = at.browser()
+        await browser.arrive()
+        answer = await browser.http.get(f"{SSO}?{signed(authn_request())}")
+        await said(browser, await browser.open(answer))
+
+
 async def test_requests_must_be_signed_where_that_is_set_up():
     async with intranet(wiki(require_signed_requests=True)) as at:
         browser = at.browser()

@@ -32,6 +32,8 @@ except ValueError:
     log.exception("failed")
 logging.getLogger("uvicorn.error").error("from %s", "elsewhere")
 logging.getLogger("authlib.oauth2").debug("canary token")
+logging.getLogger("saml2.response").info("canary assertion")
+logging.getLogger("xmlschema").info("canary: a schema is already loaded")
 logging.getLogger("uvicorn.access").info("canary path?code=1")
 """
 
