@@ -1,7 +1,9 @@
 """The connector of one SAML provider: what to do in which order. XML and signatures are handled on `Host.work` alone."""
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from federation.connector import Check, EndedThere
 from federation.connectors.saml.bindings import field_of, message_of
@@ -31,6 +33,8 @@ from federation.model import (
     UpstreamSession,
 )
 from federation.ports import Host
+
+T = TypeVar("T")
 
 _LONGEST_USE = 24 * 3600
 
@@ -86,14 +90,17 @@ class SamlProvider:
         request_id = handoff.memo.get("request_id")
         if not request_id or callback.one("RelayState") != handoff.state:
             raise NotForUs("the answer does not belong to this sign-out")
-        idp = await self._source.current(callback.now)
-        await self._host.work(lambda: read_logout_response(callback, idp, request_id, self._logout_url))
+
+        def job(idp: IdpMetadata) -> None:
+            read_logout_response(callback, idp, request_id, self._logout_url)
+
+        await self._by_current_keys(callback.now, job)
 
     async def signed_out(self, callback: Callback) -> EndedThere:
-        idp, keys, ident = await self._source.current(callback.now), await self._keys(), self._ident()
+        keys, ident = await self._keys(), self._ident()
         relay_state = callback.one("RelayState") or ""
 
-        def job() -> tuple[Ended, Outgoing | None]:
+        def job(idp: IdpMetadata) -> tuple[Ended, Outgoing | None]:
             ended = read_logout_request(
                 callback, idp, self._logout_url, issuer=idp.entity_id, audience=self._settings.entity_id
             )
@@ -102,7 +109,7 @@ class SamlProvider:
                 self._party(idp), ended.request_id, came_by, ident, keys[0], relay_state, callback.now
             )
 
-        ended, answer = await self._host.work(job)
+        idp, (ended, answer) = await self._by_current_keys(callback.now, job)
         await self._spend(idp, ended.request_id, ended.usable_until)
         # Several sessions named at once are all that the person has there, as far as anybody could tell.
         session = ended.session_indexes[0] if len(ended.session_indexes) == 1 else None
@@ -135,19 +142,22 @@ class SamlProvider:
             expected = Expected(idp.entity_id, settings.entity_id, acs_url, request_id, now, since)
             return judge(open_response(data, settings, idp, ours), expected)
 
-        idp = await self._source.current(now)
-        try:
-            statement = await self._host.work(partial(judged, idp))
-        except UnknownKey:
-            newer = await self._source.newer(now)
-            if newer is None:
-                raise
-            idp = newer
-            statement = await self._host.work(partial(judged, idp))
+        idp, statement = await self._by_current_keys(now, judged)
         identity = identity_of(self._name, idp.entity_id, settings, statement)
         # Used up last: what is refused for another reason may still be used where it belongs.
         await self._spend(idp, statement.assertion_id, min(statement.usable_until, now + _LONGEST_USE) + SKEW)
         return identity
+
+    async def _by_current_keys(self, now: int, job: Callable[[IdpMetadata], T]) -> tuple[IdpMetadata, T]:
+        """What the job makes of the metadata; done once more with newer metadata where a key was not known."""
+        idp = await self._source.current(now)
+        try:
+            return idp, await self._host.work(partial(job, idp))
+        except UnknownKey:
+            newer = await self._source.newer(now, idp)
+            if newer is None:
+                raise
+            return newer, await self._host.work(partial(job, newer))
 
     async def _spend(self, idp: IdpMetadata, ident: str, until: int) -> None:
         """Use up what may be used once. Raises NotForUs if it was used before."""

@@ -58,17 +58,20 @@ class MetadataSource:
             raise ProviderUnavailable("the provider's metadata is no longer valid, and there is none newer")
         return known.idp
 
-    async def newer(self, now: int) -> IdpMetadata | None:
-        """What is published right now, for a signature by a key that is not known: keys may have changed before they were
-        due. None if there is nothing new. At most once in 5 minutes, or forged messages would have us ask all the time.
+    async def newer(self, now: int, than: IdpMetadata) -> IdpMetadata | None:
+        """What is published right now, for a signature by a key that `than` does not have: keys may have changed before
+        they were due. None if there is nothing new. It is asked for at most once in 5 minutes, or forged messages would
+        have us ask all the time; who comes while that goes on waits for it.
         """
-        known = self._known
-        if known is None or now < max(self._early_at + _EARLY, known.fetched_at + SKEW):
-            return None
-        self._early_at = now
         async with self._asking:
+            known = self._known
+            if known is None or known.idp != than:
+                return known.idp if known is not None else None
+            if now < max(self._early_at + _EARLY, known.fetched_at + SKEW):
+                return None
+            self._early_at = now
             latest = await self._attempt(now, known)
-        return latest.idp if latest is not None and latest.idp != known.idp else None
+            return latest.idp if latest is not None and latest.idp != than else None
 
     async def tend(self, now: int) -> int:
         """Fetch what is due. When to come back, in seconds since the epoch."""

@@ -41,6 +41,7 @@ from tests.federation.saml.standin import (
     response,
     sign,
 )
+from tests.federation.saml.test_metadata import URL, publish
 
 pytestmark = pytest.mark.anyio
 REDIRECT_ONLY = metadata().replace(
@@ -350,3 +351,18 @@ async def test_the_providers_answer_is_verified(by: str) -> None:
 async def test_an_address_as_name_needs_no_qualifier() -> None:
     message = logout_request(name_format=EMAIL, name_attributes=' NameQualifier="x"')
     assert (await connector().signed_out(fetched(query_of(message)))).subject == "ada"
+
+
+async def test_a_request_by_a_key_that_is_newer_than_our_copy_of_the_metadata_counts() -> None:
+    memory, newer = MemoryHost(pairs("sp")), key("newer")
+    publish(memory, metadata())
+    one = connector(memory, metadata="", metadata_url=URL)
+    await one.signed_out(fetched(query_of(logout_request())))
+    publish(memory, metadata([newer]))
+    later = NOW + 120
+    message = logout_request(ident="_logout2", issued=later, until=later + 300)
+    ended = await one.signed_out(fetched(query_of(message, with_key=newer), now=later))
+    assert ended.session == "_session1"
+    forged = logout_request(ident="_logout3", issued=later, until=later + 300)
+    with pytest.raises(UnknownKey):
+        await one.signed_out(fetched(query_of(forged, with_key=key("evil")), now=later))
