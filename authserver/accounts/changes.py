@@ -112,6 +112,8 @@ def client_change(before: Client | None, after: Client) -> Change | None:
         blank = _flat(Client(after.client_id, after.pool, managed=after.managed))
         secret = [FieldChange("client_secret", None, SECRET_SET)] if after.secret_digests else []
         return Change("client", after.client_id, "create", (*content(_flat(after), blank), *secret))
+    if before == after:
+        return None
     found = difference(_flat(before), _flat(after))
     if before.secret_digests != after.secret_digests:
         found = (*found, FieldChange("client_secret", SECRET_SET, SECRET_CHANGED))
@@ -124,6 +126,8 @@ def provider_change(before: IdentityProvider | None, after: IdentityProvider) ->
         blank = _flat(IdentityProvider(after.name, "", managed=after.managed))
         secrets = [FieldChange(key, None, SECRET_SET) for key in sorted(after.secret_digests)]
         return Change("identity_provider", after.name, "create", (*content(_flat(after), blank), *secrets))
+    if before == after:
+        return None
     found = difference(_flat(before), _flat(after))
     for key in sorted({*before.secret_digests, *after.secret_digests}):
         old, new = before.secret_digests.get(key), after.secret_digests.get(key)
