@@ -16,6 +16,8 @@ ARGS ?=
 WORKERS ?= logical
 PYTEST_ARGS ?=
 FUZZ_EXAMPLES ?= 20000
+FUZZ_SECONDS ?= 1800
+FUZZ_TARGETS ?=
 COVERAGE ?= on
 # Where every branch must be covered.
 FULLY_COVERED ?= resource_servers authserver/signin authserver/tokens authserver/oauth/grants
@@ -61,6 +63,12 @@ endif
 .venv/.dev: requirements/dev.txt .venv/.project
 	$(say) "test tools: requirements/dev.txt, every file checked against its hash"
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Only `make fuzz` asks for it: it is large, and there are wheels for few machines. Elsewhere this installs nothing.
+.venv/.fuzz: requirements/fuzz.txt .venv/.dev
+	$(say) "fuzzer: requirements/fuzz.txt, every file checked against its hash"
+	@$(PIP) --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 install: .venv/.project  ## .venv with the server, from the hash-locked requirements
@@ -142,10 +150,12 @@ nightly: test-tools  ## tests that take longer than make test may
 	$(say) "tests: nightly"
 	@$(PY) -m pytest $(PYTEST_ARGS) -m nightly $(NONE_IS_FINE)
 
-fuzz: .venv/.dev  ## property tests with many more examples (FUZZ_EXAMPLES=20000), new ones each time
+fuzz: .venv/.fuzz  ## property tests with many more examples (FUZZ_EXAMPLES=20000), fuzz targets (FUZZ_SECONDS=1800 each)
 	$(say) "property tests: up to $(FUZZ_EXAMPLES) examples each"
 	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest $(PYTEST_ARGS) -p tests.fuzz_profile \
 		--hypothesis-profile=fuzz -m hypothesis $(SIDE_BY_SIDE)
+	$(say) "fuzz targets: $(FUZZ_SECONDS) s each"
+	@$(PY) -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # Without PostgreSQL its cases are left out; without wrk run.py says so and stops.
 bench: .venv/.dev  ## measure against floors and a peer; results in bench/results (make bench ARGS='--quick')
@@ -159,16 +169,17 @@ COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11.0 --generat
 
 lock: .venv/.dev  ## compile the requirements and package-lock.json anew; pins stay where they can
 	@$(PIP) --require-hashes -r requirements/uv.txt
-	$(say) "locks: requirements/server.txt, requirements/dev.txt"
+	$(say) "locks: requirements/server.txt, requirements/dev.txt, requirements/fuzz.txt"
 	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra ldap --extra build --output-file requirements/server.txt
 	@$(COMPILE) --extra server --extra postgres --extra geo --extra bcrypt --extra ldap --extra build --extra dev --constraint requirements/server.txt \
 		--output-file requirements/dev.txt
+	@$(COMPILE) --extra fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 	$(say) "locks: tests/interop/package-lock.json"
 	@$(PY) tests/tools.py npm-lock
 
 lock-upgrade: lock  ## the same, and pins move to the newest release
 
 clean:  ## remove what make and the tests made, but no data (./var stays)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* dist \
+	rm -rf .venv tests/fuzz/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* dist \
 		bench/out bench/.packages bench/peer/node_modules tests/pictures tests/interop/node_modules
 	find authserver federation resource_servers tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,11 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_EXTRAS = ("server", "postgres", "geo", "bcrypt", "ldap", "build")
-COMPILED = [("requirements/server.txt", SERVER_EXTRAS), ("requirements/dev.txt", (*SERVER_EXTRAS, "dev"))]
+COMPILED = [
+    ("requirements/server.txt", SERVER_EXTRAS),
+    ("requirements/dev.txt", (*SERVER_EXTRAS, "dev")),
+    ("requirements/fuzz.txt", ("fuzz",)),
+]
 
 # What the requirements are compiled for (DESIGN 1): each marker must pick one pin on each of these.
 MACHINES = [
@@ -80,7 +84,7 @@ def asked(*extras: str) -> list[Requirement]:
 
 def test_every_extra_is_locked():
     """A new extra must be given to the compiler in the Makefile as well."""
-    assert set(PROJECT["optional-dependencies"]) == {*SERVER_EXTRAS, "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {*SERVER_EXTRAS, "dev", "fuzz"}
 
 
 @pytest.mark.parametrize(("path", "extras"), COMPILED)
@@ -110,7 +114,8 @@ def test_nothing_is_pinned_that_nobody_asks_for(path, extras):
 
 
 @pytest.mark.parametrize(
-    "path", ["requirements/server.txt", "requirements/dev.txt", "requirements/uv.txt", "bench/requirements.txt"]
+    "path",
+    [*(path for path, _ in COMPILED), "requirements/uv.txt", "bench/requirements.txt"],
 )
 def test_every_pin_has_hashes_and_no_line_names_a_host(path):
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|--trusted-host|@ ", (ROOT / path).read_text())
@@ -123,6 +128,12 @@ def test_every_pin_has_hashes_and_no_line_names_a_host(path):
 def test_the_server_is_tested_with_the_versions_it_runs_with():
     server = {str(pin.requirement) for pin in pins("requirements/server.txt")}
     assert server <= {str(pin.requirement) for pin in pins("requirements/dev.txt")}
+
+
+def test_the_fuzzer_changes_no_version_of_what_is_there():
+    known = {pin.name: pin.version for pin in pins("requirements/dev.txt")}
+    fuzzer = {pin.name: pin.version for pin in pins("requirements/fuzz.txt")}
+    assert {name for name, version in fuzzer.items() if known.get(name) != version} == {"atheris"}
 
 
 @pytest.mark.parametrize("folder", ["tests/interop", "bench/peer"])
