@@ -268,6 +268,9 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
                 "dropped": "values that could not be converted, and are gone",
             },
         ),
+        "saml_keys.changed": EventKind(
+            _("The keys of SAML were changed"), by="operator", details=_PROVIDER | {"change": "`add`, `use` or `drop`"}
+        ),
         "keys.rotated": EventKind(_("The signing keys were rotated"), by="operator", details={"alg": "which"}),
         # messages
         "message.sent": EventKind(

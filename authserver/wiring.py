@@ -35,7 +35,7 @@ from authserver.audit import Trail
 from authserver.audit.feed import Feed, FeedTarget, TargetOf
 from authserver.broker.choices import Choices
 from authserver.broker.departures import Departures
-from authserver.broker.host import Ground
+from authserver.broker.ground import Ground
 from authserver.broker.kept_tokens import KeptTokens
 from authserver.broker.service import Broker
 from authserver.broker.trials import Trials

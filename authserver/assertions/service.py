@@ -5,7 +5,8 @@ from io import BytesIO
 
 from authserver.assertions.names import Names, session_index_of
 from authserver.assertions.people import attributes_of, name_of
-from authserver.broker.host import Ground, OwnKeyPairs, Workers
+from authserver.broker.ground import Ground, Workers
+from authserver.broker.key_pairs import AS_PROVIDER, OwnKeyPairs
 from authserver.errors import ProtocolRefusal
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
@@ -22,9 +23,6 @@ from federation.saml_idp.metadata import SSO, entity_id_of, provider_metadata
 from federation.saml_idp.model import Asserted, Named, ServiceProvider
 from federation.saml_idp.requests import AuthnRequest, begun_here, issuer_of, read_authn_request
 from federation.saml_idp.responses import Status, Writer
-
-OWNER = ":saml"
-"""In the place of a provider's name: whose the keys are. No provider can be called so."""
 
 START = "saml2/idp/start"
 """Where a sign-on begins here, below the issuer."""
@@ -66,7 +64,7 @@ class Assertions:
 
     async def keys(self, pool: str) -> tuple[OwnKey, ...]:
         """The pool's keys as an identity provider; the first signs."""
-        pairs = self._pairs.setdefault(pool, OwnKeyPairs(self._ground, pool, OWNER))
+        pairs = self._pairs.setdefault(pool, OwnKeyPairs(self._ground, pool, AS_PROVIDER))
         current = await pairs.current()
         return await self._work(lambda: own_keys(current))
 

@@ -12,7 +12,8 @@ import orjson
 
 from authserver.assertions.names import Known, Names, session_index_of
 from authserver.assertions.service import Assertions, refusal_of
-from authserver.broker.host import Ground, UsedOnce, Workers
+from authserver.broker.ground import Ground, Workers
+from authserver.broker.host import UsedOnce
 from authserver.crypto.secrets import digest
 from authserver.errors import ProtocolRefusal
 from authserver.events import Emit, Event

@@ -1,26 +1,23 @@
 """What connectors need of their host (`federation.ports`), over our stores, keys and outbound client."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-import orjson
-
 from authserver import effects
 from authserver.accounts.provider_plan import provider_record
+from authserver.broker.ground import Ground, Workers
+from authserver.broker.key_pairs import OwnKeyPairs
 from authserver.crypto.sealing import Sealer, Unsealable
 from authserver.crypto.secrets import b64url_decode, digest
-from authserver.effects import Clock, HttpFailed, Random
+from authserver.effects import HttpFailed
 from authserver.errors import Conflict, Refusal
-from authserver.store import Identities, Kept, OneTime
+from authserver.store import Identities, Kept
 from authserver.tokens.keyring import KeyRing
 from federation.connectors import kind_of
 from federation.errors import Misconfigured, ProviderUnavailable
 from federation.model import IdentityProvider
-from federation.ports import Document, Host, KeyPair, Response
+from federation.ports import Document, Host, Response
 
 T = TypeVar("T")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -28,22 +25,8 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 USED = "federated"
 """The kind of one-time entries that remember what providers sent once."""
 
-KEYS, DOCUMENT = "keys", "document "
-"""The names under which a provider's own keys are kept, and (as a prefix) what it publishes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all hosts stand on."""
-
-    http: effects.Http
-    random: Random
-    clock: Clock
-    sealer: Sealer
-    key_ring: KeyRing
-    identities: Identities
-    one_time: OneTime
-    threads: ThreadPoolExecutor
+DOCUMENT = "document "
+"""Before the names under which a provider's documents are kept."""
 
 
 def host_of(ground: Ground, issuer: str, pool: str, provider: IdentityProvider) -> Host:
@@ -125,65 +108,6 @@ class SealedSecrets:
             raise Misconfigured(f"{name} does not open under this master key; apply it again", setting=name) from error
 
 
-class OwnKeyPairs:
-    """Satisfies `ports.KeyPairs`: made with the first use, and kept sealed.
-
-    Args:
-        owner: the name of the provider that they are used with, or what else they are for.
-        elliptic: whether there is a pair on an elliptic curve beside that of RSA.
-    """
-
-    def __init__(self, ground: Ground, pool: str, owner: str, *, elliptic: bool = False) -> None:
-        self._ground = ground
-        self._pool = pool
-        self._owner = owner
-        self._kinds = (False, True) if elliptic else (False,)
-        self._read: tuple[KeyPair, ...] = ()
-        self._read_at = 0.0
-
-    async def current(self) -> Sequence[KeyPair]:
-        """As `ports.KeyPairs` says; another node's change is seen within a minute."""
-        if not self._read or self._ground.clock() - self._read_at > 60:
-            self._read = await self._stored() or await self._made()
-            self._read_at = self._ground.clock()
-        return self._read
-
-    async def _stored(self) -> tuple[KeyPair, ...]:
-        kept = await self._ground.identities.kept(self._pool, self._owner, KEYS)
-        if kept is None:
-            return ()
-        return read_key_pairs(self._ground.sealer.open(kept.body, key_pairs_record(self._pool, self._owner)))
-
-    async def _made(self) -> tuple[KeyPair, ...]:
-        from authserver.crypto.certificates import self_signed
-
-        now = int(self._ground.clock())
-        name, random = f"{self._owner} {self._pool}".strip(":"), self._ground.random
-
-        def make() -> list[KeyPair]:
-            return [KeyPair(*self_signed(name, now, random, elliptic=elliptic)) for elliptic in self._kinds]
-
-        pairs = await Workers(self._ground.threads)(make)
-        sealed = self._ground.sealer.seal(write_key_pairs(pairs), key_pairs_record(self._pool, self._owner))
-        kept = Kept(sealed, now)
-        if await self._ground.identities.keep(self._pool, self._owner, KEYS, kept, unless_there=True):
-            return tuple(pairs)
-        return await self._stored()  # another node was faster
-
-
-def key_pairs_record(pool: str, owner: str) -> str:
-    """The name under which the keys of this owner are sealed."""
-    return f"pools/{pool}/providers/{owner}/keys"
-
-
-def write_key_pairs(pairs: Sequence[KeyPair]) -> bytes:
-    return orjson.dumps([[pair.private_key, pair.certificate] for pair in pairs])
-
-
-def read_key_pairs(body: bytes) -> tuple[KeyPair, ...]:
-    return tuple(KeyPair(private_key, certificate) for private_key, certificate in orjson.loads(body))
-
-
 class KeptDocuments:
     """Satisfies `ports.Documents`."""
 
@@ -215,13 +139,3 @@ class UsedOnce:
         except Conflict:
             return False
         return True
-
-
-class Workers:
-    """Satisfies `ports.Work`."""
-
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
-        self._threads = threads
-
-    async def __call__(self, job: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, job)

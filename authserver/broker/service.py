@@ -10,7 +10,8 @@ from typing import Protocol
 import orjson
 
 from authserver.broker.departures import Departure, Departures, Gone, Purpose
-from authserver.broker.host import Ground, host_of
+from authserver.broker.ground import Ground
+from authserver.broker.host import host_of
 from authserver.crypto.secrets import same
 from authserver.effects import Clock
 from authserver.errors import NotFound

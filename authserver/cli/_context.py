@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from authserver.accounts.notices import Notices
     from authserver.accounts.provision import Tools
     from authserver.adapters.sql.standing import Standing
+    from authserver.broker.ground import Ground
     from authserver.broker.service import Broker
     from authserver.crypto.passwords import Passwords
     from authserver.crypto.sealing import Sealer
@@ -184,11 +185,18 @@ class House:
     def broker(self) -> "Broker":
         """Leads to identity providers and back."""
         from authserver.broker.departures import Departures
-        from authserver.broker.host import Ground
+        from authserver.broker.service import Broker
+
+        departures = Departures(self.stores.one_time, self.opened.sealer)
+        return Broker(self.stores.registry, self.ground(), departures, lambda *_: None, self.emit)
+
+    def ground(self) -> "Ground":
+        """What providers are reached with, and their keys kept."""
+        from authserver.broker.ground import Ground
         from authserver.broker.service import Broker
 
         opened, stores = self.opened, self.stores
-        ground = Ground(
+        return Ground(
             http=opened.http,
             random=self.random,
             clock=self.clock,
@@ -198,7 +206,6 @@ class House:
             one_time=stores.one_time,
             threads=Broker.threads(),
         )
-        return Broker(stores.registry, ground, Departures(stores.one_time, opened.sealer), lambda *_: None, self.emit)
 
     def tools(self) -> "Tools":
         """What carrying out a plan needs."""

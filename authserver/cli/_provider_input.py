@@ -1,21 +1,24 @@
 """What `poolgate idp add` and `link` are given, checked by the rules of pool files."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from authserver.cli._context import House
-from authserver.errors import Conflict, Invalid
+from authserver.errors import Conflict, Invalid, Refusal
 from authserver.rules.attributes import OWN_FIELDS, TEXT_CLAIMS
 from federation.connectors import TYPES, kind_of
 
 if TYPE_CHECKING:
     from authserver.model.pools import Pool
     from authserver.poolfile import ProviderSpec
+    from federation.connectors.registration import Registered
     from federation.model import IdentityProvider
+
+    Registering = Callable[[], Awaitable[Registered]]
 
 
 def types_of() -> list[dict[str, object]]:
@@ -92,28 +95,60 @@ def _value(text: str) -> object:
         return text
 
 
-async def registered(house: House, pool: "Pool", spec: "ProviderSpec", *, enabled: bool) -> dict[str, object]:
-    """Store it; returns what to do next. Raises Conflict."""
+async def added(
+    house: House, pool: "Pool", spec: "ProviderSpec", *, enabled: bool, registering: "Registering | None" = None
+) -> dict[str, object]:
+    """Store it; returns what to do next. Raises Conflict, Invalid.
+
+    Args:
+        registering: what registers us at the provider first, once everything else is found well.
+    """
     from dataclasses import replace
 
     from authserver.accounts.provider_plan import with_secrets
+    from authserver.cli._registering import told, with_registration
     from authserver.cli.providers import addresses
     from authserver.events import Event
 
     provider = replace(spec.provider, enabled=enabled, managed=False)
-    others = {other.name.lower(): other.name for other in await house.stores.registry.providers(pool.id)}
-    if (other := others.get(provider.name.lower())) is not None:
-        raise Conflict(f"The pool has an identity provider {other} already.")
+    await _check_free(house, pool, provider)
+    secrets, report = {key: secret.value for key, secret in spec.secrets.items()}, {}
+    if registering is not None:
+        made = await registering()
+        provider, report = with_registration(provider, made), told(made)
+        secrets |= made.secrets
+    sealed = with_secrets(pool.id, provider, secrets, house.opened.sealer)
+    try:
+        await house.stores.registry.put_provider(pool.id, sealed)
+    except Refusal as refusal:
+        if registering is not None:
+            refusal.detail = f"the client {provider.client_id} is registered at the provider all the same"
+        raise
+    house.emit(Event("provider.created", pool.id, details={"provider": provider.name}))
+    here = f"{provider.name} --pool {pool.id}"
+    following = f"poolgate idp test {here} --login" + ("" if enabled else f"; poolgate idp enable {here}")
+    return {
+        "name": provider.name,
+        "enabled": enabled,
+        **report,
+        **addresses(house, pool, provider),
+        "next": following,
+    }
+
+
+async def _check_free(house: House, pool: "Pool", provider: "IdentityProvider") -> None:
+    """Return if the pool has room for it. Raises Conflict, Invalid."""
+    others = await house.stores.registry.providers(pool.id)
+    for other in others:
+        if other.name.lower() == provider.name.lower():
+            raise Conflict(f"The pool has an identity provider {other.name} already.")
+        if shared := sorted(provider.names() & other.names()):
+            kind, value = shared[0]
+            raise Conflict(f"The {kind} {value} belongs to another provider of the pool, {other.name}.")
     known = {*TEXT_CLAIMS, *OWN_FIELDS, *(a.name for a in pool.attributes)}
     for name in provider.attribute_mapping:
         if name not in known:
             raise Invalid(f"`--map` `{name}` is no attribute of the pool.", field="attribute_mapping")
-    secrets = {key: secret.value for key, secret in spec.secrets.items()}
-    await house.stores.registry.put_provider(pool.id, with_secrets(pool.id, provider, secrets, house.opened.sealer))
-    house.emit(Event("provider.created", pool.id, details={"provider": provider.name}))
-    here = f"{provider.name} --pool {pool.id}"
-    following = f"poolgate idp test {here} --login" + ("" if enabled else f"; poolgate idp enable {here}")
-    return {"name": provider.name, "enabled": enabled, **addresses(house, pool, provider), "next": following}
 
 
 async def linked(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authserver.cli import saml_keys
 from authserver.cli._context import Config, DataDir, House, Json, PoolId, with_stores
 from authserver.cli._output import moment, table, warn
 
@@ -18,6 +19,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(help="List and rotate signing keys.", no_args_is_help=True, rich_markup_mode=None)
     app.command("list")(list_keys)
     app.command("rotate")(rotate)
+    app.add_typer(saml_keys.build_app(), name="saml")
     return app
 
 

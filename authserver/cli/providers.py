@@ -67,28 +67,56 @@ def add(
     enabled: Annotated[
         bool, typer.Option("--enabled", help="At once; else after `idp test` and `idp enable`.")
     ] = False,
+    register: Annotated[
+        bool, typer.Option("--register", help="Register at the provider (type oidc), instead of --client-id.")
+    ] = False,
+    initial_access_token_stdin: Annotated[
+        bool,
+        typer.Option("--initial-access-token-stdin", help="Read the leave to register from standard input."),
+    ] = False,
     pool: PoolId = None,
     config: Config = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Add a provider, switched off, and say what to register there. `idp test` tries it, `idp enable` switches it on."""
+    """Add a provider, switched off, and say what to register there. `idp test` tries it, `idp enable` switches it on.
+
+    With --register the provider is asked to take us as a client, and what it made of that is printed.
+    """
     import sys
 
     from authserver.cli._provider_input import given_provider
+    from authserver.cli._registering import TO_COME
 
     run: Run = ctx.obj
-    secret = sys.stdin.readline().rstrip("\r\n") if client_secret_stdin else ""
+    _check_registering(
+        type_, register=register, known=bool(client_id or client_secret_stdin), token=initial_access_token_stdin
+    )
+    told = sys.stdin.readline().rstrip("\r\n") if client_secret_stdin or initial_access_token_stdin else ""
+    client_id, secret = (TO_COME, "") if register else (client_id, told)
     given = given_provider(
         name, type_, client_id, secret, setting or (), display_name, domain or (), map_ or (), run.environ
     )
 
     async def work(house: House) -> dict[str, object]:
-        from authserver.cli._provider_input import registered
+        from authserver.cli._provider_input import added
+        from authserver.cli._registering import registered
 
-        return await registered(house, await house.pool(pool), given, enabled=enabled)
+        chosen = await house.pool(pool)
+        registering = (lambda: registered(house, chosen, given, told)) if register else None
+        return await added(house, chosen, given, enabled=enabled, registering=registering)
 
     record(with_stores(ctx, config, data_dir, work), as_json=as_json)
+
+
+def _check_registering(type_: str, *, register: bool, known: bool, token: bool) -> None:
+    """Return if the options fit together. Raises typer.BadParameter."""
+    if token and not register:
+        raise typer.BadParameter("is for --register", param_hint="--initial-access-token-stdin")
+    if register and known:
+        raise typer.BadParameter("the provider gives the client_id and the secret", param_hint="--register")
+    if register and type_ != "oidc":
+        raise typer.BadParameter(f"is for the type oidc; register at {type_} by hand", param_hint="--register")
 
 
 def list_providers(
@@ -185,6 +213,10 @@ def delete(
     ctx: typer.Context,
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    unregister: Annotated[
+        bool,
+        typer.Option("--unregister", help="End the registration at the provider first (after idp add --register)."),
+    ] = False,
     pool: PoolId = None,
     config: Config = None,
     data_dir: DataDir = None,
@@ -193,16 +225,25 @@ def delete(
     """Delete a provider. Users stay, and so do their links, for the day it comes back."""
     confirm(f"Delete the identity provider {name}?", yes=yes)
 
-    async def work(house: House) -> None:
+    async def work(house: House) -> "IdentityProvider":
         from authserver.events import Event
 
         chosen = await house.pool(pool)
-        _unmanaged(await found(house, chosen, name))
+        provider = await found(house, chosen, name)
+        _unmanaged(provider)
+        if unregister:
+            from authserver.cli._registering import unregistered
+
+            await unregistered(house, chosen, provider)
         await house.stores.registry.delete_provider(chosen.id, name)
         house.emit(Event("provider.deleted", chosen.id, details={"provider": name}))
+        return provider
 
-    with_stores(ctx, config, data_dir, work)
-    say({"name": name, "deleted": True}, f"{name} is deleted", as_json=as_json)
+    gone = with_stores(ctx, config, data_dir, work)
+    remains = "" if unregister else gone.client_id
+    sentence = f"{name} is deleted" + (f"; its client {remains} is still registered there" if remains else "")
+    report = {"name": name, "deleted": True, **({"registered_there": remains} if remains else {})}
+    say(report, sentence, as_json=as_json)
 
 
 def refresh(

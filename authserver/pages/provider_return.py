@@ -17,6 +17,7 @@ from authserver.errors import Conflict, SignInGone, Throttled, TriggerFailed, Ve
 from authserver.model.sessions import AuthorizationRequest
 from authserver.model.users import User
 from authserver.pages.frame import check_form
+from authserver.pages.provider_start import home_of
 from authserver.pages.provider_trial import PATH as TRIAL
 from authserver.pages.sign_in import BY, SignInPage, current_session
 from authserver.pages.step_views import provider_view, refused_view
@@ -80,6 +81,8 @@ class ProviderReturnPage:
         else:
             state = _state_of(params)
         here = _address(issuer, request)
+        size = sum(len(value) for _, value in callback.params)
+        await services.sign_ins.admit_parked(issuer.pool, request.address, size)
         if not (state and await services.broker.park(issuer.pool.id, here, callback, state)):
             state = await self._unasked(services, issuer, request, callback)
         return redirect(303, f"{here}?{urlencode({'state': state})}")
@@ -179,18 +182,15 @@ class ProviderReturnPage:
 
 
 async def _target_of(services: Services, issuer: Issuer, parked: Callback | None) -> str:
-    """Where somebody goes who began at the provider: to the home page of the client that the RelayState names, which then
-    asks for tokens as always; else to the account page. Anybody may have written a RelayState: no address is taken from it.
+    """Where somebody goes who began at the provider, by the RelayState. Anybody may have written one: no address is taken
+    from it.
     """
     relay_state = next((value for name, value in parked.params if name == "RelayState"), "") if parked else ""
     try:
         named = dict(parse_qsl(relay_state)).get("client_id", relay_state)
     except ValueError:
         named = ""
-    client = await services.registry.client(issuer.pool.id, named) if 0 < len(named) <= _LONGEST_STATE else None
-    if client is not None and client.enabled and client.client_uri is not None:
-        return client.client_uri
-    return f"{issuer.url}/account"
+    return await home_of(services, issuer, named)
 
 
 async def _linked(

@@ -1,7 +1,7 @@
 """Sign-outs at other providers: the way back from one, and notices that a session ended there (DESIGN 4).
 
 `/oauth2/idplogout` takes the browser back from an OpenID provider, and `/oauth2/idplogout/{provider}` the logout tokens of
-OpenID Connect Back-Channel Logout 1.0. `/saml2/logout` takes both kinds of messages of SAML's Single Logout, by redirect and
+OpenID Connect Back-Channel Logout 1.0 and the frames of Front-Channel Logout 1.0. `/saml2/logout` takes both kinds of messages of SAML's Single Logout, by redirect and
 by POST. `/saml2/metadata/{provider}` is what a SAML provider reads about us, `/oauth2/idpjwks/{provider}` an OpenID one.
 """
 
@@ -15,14 +15,16 @@ from authserver.pages.sign_in import current_session, leaving_headers, leaving_v
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
 from authserver.tokens.keyring import JWKS_MAX_AGE
-from authserver.web import JSON, NO_STORE, Answer, Headers, Params, Request, clear_cookie, redirect
+from authserver.web import HTML, JSON, NO_STORE, Answer, Headers, Params, Request, clear_cookie, redirect
+from federation.connector import EndedThere
 from federation.errors import FederationError
-from federation.model import Callback, FormPost, Redirect
+from federation.model import Callback, FormPost, IdentityProvider, Redirect
 
 OAUTH, SAML, METADATA, KEYS = "oauth2/idplogout", "saml2/logout", "saml2/metadata", "oauth2/idpjwks"
 
 _MOST_POSTED = 256 * 1024
 _LONGEST_STATE = 128
+_OF_FRAMES: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 
 class ProviderSignOutPage:
@@ -32,23 +34,59 @@ class ProviderSignOutPage:
         self._frame = frame
 
     async def back(self, services: Services, issuer: Issuer, request: Request) -> Answer:
-        """GET `/oauth2/idplogout`: the browser is back from signing out at an OpenID provider."""
+        """GET `/oauth2/idplogout`: the browser is back from signing out at an OpenID provider.
+
+        Without our `state`, or with one that was used, nobody knows where it was to go; but that it was signing out is
+        sure, so the page says so that always does.
+        """
         params = request.query()
-        return await self._on(services, issuer, request, _callback(services, "GET", params, request))
+        try:
+            return await self._on(services, issuer, request, _callback(services, "GET", params, request))
+        except SignInGone:
+            return redirect(302, f"{issuer.url}/logout")
 
     async def notice(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """POST `/oauth2/idplogout/{provider}`: a logout token (Back-Channel Logout 1.0, 2.5 to 2.8)."""
-        name = request.path.removeprefix(f"{OAUTH}/")
-        provider = await services.registry.provider(issuer.pool.id, name)
-        if provider is None:
-            raise NotFound(detail="no such identity provider")
+        provider = await self._named(services, issuer, request)
         callback = _callback(services, "POST", await request.form(_MOST_POSTED), request)
-        try:
-            ended = await services.broker.hear(issuer, provider, callback)
-        except FederationError as error:
-            raise ProtocolRefusal("invalid_request", "The logout token is not valid.", detail=error.detail) from error
+        ended = await self._heard(services, issuer, provider, callback, "The logout token is not valid.")
         await services.upstream.ended(issuer.pool, provider.name, ended)
         return Answer(200, list(NO_STORE))
+
+    async def frame(self, services: Services, issuer: Issuer, request: Request) -> Answer:
+        """GET `/oauth2/idplogout/{provider}?iss=&sid=`: the provider's page that signs somebody out has us in a frame
+        (Front-Channel Logout 1.0, 2). Only where `frontchannel_logout` is set.
+
+        The frame brings none of our cookies, so the session is found by its id there. The answer is the same whether there
+        was one. Raises NotFound, Throttled, ProtocolRefusal.
+        """
+        provider = await self._named(services, issuer, request)
+        if provider.settings.get("frontchannel_logout") is not True:
+            raise NotFound(detail="frontchannel_logout is not set")  # and nothing is written down of it
+        await services.upstream.admit_frame(issuer.pool, request.address)
+        callback = _callback(services, "GET", request.query(), request)
+        ended = await self._heard(services, issuer, provider, callback, "The sign-out is not valid.")
+        await services.upstream.ended(issuer.pool, provider.name, ended)
+        sources = " ".join(dict.fromkeys(form_target(url) for url in ended.framed_by)) or "'none'"
+        policy = f"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {sources}"
+        return Answer(200, [HTML, (b"content-security-policy", policy.encode()), *_OF_FRAMES, *NO_STORE])
+
+    @staticmethod
+    async def _named(services: Services, issuer: Issuer, request: Request) -> IdentityProvider:
+        provider = await services.registry.provider(issuer.pool.id, request.path.removeprefix(f"{OAUTH}/"))
+        if provider is None:
+            raise NotFound(detail="no such identity provider")
+        return provider
+
+    @staticmethod
+    async def _heard(
+        services: Services, issuer: Issuer, provider: IdentityProvider, callback: Callback, sentence: str
+    ) -> EndedThere:
+        """What the provider says has ended. Raises ProtocolRefusal with the sentence where it is not to be believed."""
+        try:
+            return await services.broker.hear(issuer, provider, callback)
+        except FederationError as error:
+            raise ProtocolRefusal("invalid_request", sentence, detail=error.detail) from error
 
     async def saml(self, services: Services, issuer: Issuer, request: Request) -> Answer:
         """GET and POST `/saml2/logout`: an answer to our request, or a request of the provider's."""
@@ -63,12 +101,7 @@ class ProviderSignOutPage:
         provider = await services.broker.recognized(issuer, callback)
         if provider is None:
             raise ProtocolRefusal("invalid_request", "No identity provider here sends this message.")
-        try:
-            ended = await services.broker.hear(issuer, provider, callback)
-        except FederationError as error:
-            raise ProtocolRefusal(
-                "invalid_request", "The message could not be verified.", detail=error.detail
-            ) from error
+        ended = await self._heard(services, issuer, provider, callback, "The message could not be verified.")
         here = await current_session(services, issuer, request)
         await services.upstream.ended(issuer.pool, provider.name, ended, here)
         outgoing = ended.answer

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from authserver.assertions.service import START
 from authserver.assertions.sign_outs import ONWARD
-from authserver.errors import Busy, Refusal, StoreUnavailable, Unexpected
+from authserver.errors import Busy, Refusal, StoreUnavailable, Throttled, Unexpected
 from authserver.pages.frame import Frame
 from authserver.pages.mail_links import ConfirmLinkPage, NotMePage
 from authserver.pages.provider_return import OAUTH, SAML, ProviderReturnPage
 from authserver.pages.provider_sign_out import KEYS, METADATA, ProviderSignOutPage
 from authserver.pages.provider_sign_out import OAUTH as SIGNED_OUT
 from authserver.pages.provider_sign_out import SAML as SAML_SIGNED_OUT
+from authserver.pages.provider_start import PATH as STARTED
+from authserver.pages.provider_start import start, start_post
 from authserver.pages.provider_trial import PATH as TRIAL
 from authserver.pages.provider_trial import ProviderTrialPage
 from authserver.pages.recover import RecoverPage
@@ -25,7 +27,7 @@ from authserver.pages.signing_out import SigningOutPage
 from authserver.services import Endpoint, Handler, Services
 from authserver.signin.recovery_code import RECOVER_PAGE
 from authserver.tokens.issuer import Issuer
-from authserver.web import Answer, Request, json_answer
+from authserver.web import NO_STORE, Answer, MethodNotAllowed, Request, json_answer
 from federation.saml_idp.metadata import METADATA as OUR_METADATA
 from federation.saml_idp.metadata import SLO, SSO
 
@@ -41,6 +43,15 @@ ACCOUNT_ROOMS = (
 """The addresses below `account`. What stands behind them is loaded with the first visit: it would be a tenth of the
 server's start.
 """
+
+_OF_PROVIDERS: Mapping[type[Refusal], int] = {
+    StoreUnavailable: 503,
+    Busy: 503,
+    Unexpected: 500,
+    Throttled: 429,
+    MethodNotAllowed: 405,
+}
+"""What a provider that tells us something is answered, where that is not 400."""
 
 
 def _room(frame: Frame, path: str) -> Mapping[str, Handler]:
@@ -60,6 +71,11 @@ def _rooms(frame: Frame) -> "Mapping[str, Room | GonePage]":
     return rooms(frame)
 
 
+async def _looked_at(_services: Services, _issuer: Issuer, _request: Request) -> Answer:
+    """HEAD of an address whose GET uses something up: whoever only looks, as scanners of links do, uses nothing."""
+    return Answer(200, list(NO_STORE))
+
+
 def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
     """The pages of a pool."""
     sign_in, signing_out, sign_on = SignInPage(frame), SigningOutPage(frame), SamlSignOnPage(frame)
@@ -73,9 +89,7 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
 
     def refuse_oauth(_services: Services, _request: Request, _issuer: Issuer | None, refusal: Refusal) -> Answer:
         """A provider is no person: it gets JSON (Back-Channel Logout 1.0, 2.8)."""
-        status = (
-            503 if isinstance(refusal, StoreUnavailable | Busy) else 500 if isinstance(refusal, Unexpected) else 400
-        )
+        status = next((status for kind, status in _OF_PROVIDERS.items() if isinstance(refusal, kind)), 400)
         code = "server_error" if status >= 500 else "invalid_request"
         return json_answer(status, {"error": code, "error_description": refusal.sentence})
 
@@ -93,29 +107,26 @@ def endpoints(frame: Frame) -> Mapping[str, Endpoint]:
             for path in ("account", *(f"account/{name}" for name in ACCOUNT_ROOMS))
         },
         **{
-            path: Endpoint(
-                "provider return", {"GET": returns.show, "HEAD": returns.show, "POST": returns.submit}, refuse
-            )
+            path: Endpoint("provider return", {"GET": returns.show, "HEAD": _looked_at, "POST": returns.submit}, refuse)
             for path in (OAUTH, f"{OAUTH}/*", SAML)
         },
-        SIGNED_OUT: Endpoint("provider sign-out", {"GET": outs.back, "HEAD": outs.back}, refuse),
-        f"{SIGNED_OUT}/*": Endpoint("provider sign-out", {"POST": outs.notice}, refuse_oauth),
+        SIGNED_OUT: Endpoint("provider sign-out", {"GET": outs.back, "HEAD": _looked_at}, refuse),
+        f"{SIGNED_OUT}/*": Endpoint("provider sign-out", {"GET": outs.frame, "POST": outs.notice}, refuse_oauth),
         SAML_SIGNED_OUT: Endpoint(
-            "provider sign-out", {"GET": outs.saml, "HEAD": outs.saml, "POST": outs.saml}, refuse
+            "provider sign-out", {"GET": outs.saml, "HEAD": _looked_at, "POST": outs.saml}, refuse
         ),
+        f"{STARTED}/*": Endpoint("provider start", {"GET": start, "HEAD": start, "POST": start_post}, refuse),
         f"{KEYS}/*": Endpoint("provider keys", {"GET": outs.keys, "HEAD": outs.keys}, refuse),
         f"{METADATA}/*": Endpoint("provider metadata", {"GET": outs.metadata, "HEAD": outs.metadata}, refuse),
         TRIAL: Endpoint("provider trial", {"GET": trial.show, "HEAD": trial.show, "POST": trial.submit}, refuse),
-        SSO: Endpoint(
-            "saml sign-on", {"GET": sign_on.sign_on, "HEAD": sign_on.sign_on, "POST": sign_on.posted}, refuse
-        ),
-        START: Endpoint("saml sign-on", {"GET": sign_on.start, "HEAD": sign_on.start}, refuse),
+        SSO: Endpoint("saml sign-on", {"GET": sign_on.sign_on, "HEAD": _looked_at, "POST": sign_on.posted}, refuse),
+        START: Endpoint("saml sign-on", {"GET": sign_on.start, "HEAD": _looked_at}, refuse),
         OUR_METADATA: Endpoint("saml metadata", {"GET": sign_on.metadata, "HEAD": sign_on.metadata}, refuse),
         SLO: Endpoint(
             "saml sign-out",
-            {"GET": signing_out.message, "HEAD": signing_out.message, "POST": signing_out.message},
+            {"GET": signing_out.message, "HEAD": _looked_at, "POST": signing_out.message},
             refuse,
         ),
-        ONWARD: Endpoint("sign-out", {"GET": signing_out.show, "HEAD": signing_out.show}, refuse),
+        ONWARD: Endpoint("sign-out", {"GET": signing_out.show, "HEAD": _looked_at}, refuse),
         "logout": Endpoint("sign-out", {"GET": sign_out.show, "HEAD": sign_out.show, "POST": sign_out.submit}, refuse),
     }

@@ -52,6 +52,11 @@ UNASKED_WITHIN = 900
 """And sign-ins that began at a provider, as they say: nobody has verified them, and each may be large."""
 
 
+PARKED, PARKED_LARGE = 5000, 200
+LARGE = 64 * 1024
+"""Forms from providers that are kept for one network address within the same time, and those of more characters than that."""
+
+
 class SignIns:
     """The sign-in machine of all pools."""
 
@@ -138,6 +143,13 @@ class SignIns:
     async def admit_unasked(self, pool: Pool, address: str) -> None:
         """Before what somebody sent without our asking is kept, for a person to agree to. Raises Throttled."""
         await self._admit(pool.id, "unasked sign-ins", address, UNASKED, UNASKED_WITHIN)
+
+    async def admit_parked(self, pool: Pool, address: str, size: int) -> None:
+        """Before a form of so many characters that came back from a provider is kept: each is held in memory for minutes.
+        Raises Throttled.
+        """
+        limit, what = (PARKED_LARGE, "large returns") if size > LARGE else (PARKED, "returns")
+        await self._admit(pool.id, what, address, limit, UNASKED_WITHIN)
 
     async def _admit(self, pool: str, what: str, address: str, limit: int, window: int) -> None:
         admission = await self._counters.admit_within(

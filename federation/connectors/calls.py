@@ -102,9 +102,13 @@ def api_answer(response: Response, what: str, secrets: Collection[str] = ()) -> 
 
 
 def refusal(
-    status: int, answer: Mapping[str, object], what: str, secrets: Collection[str] = ()
+    status: int, answer: Mapping[str, object], what: str, secrets: Collection[str] = (), plain: Collection[str] = ()
 ) -> ProviderRefused | ProviderUnavailable | BadAnswer:
-    """The error for an answer that is one."""
+    """The error for an answer that is one.
+
+    Args:
+        plain: long words of the provider's that are no tokens.
+    """
     if status == 429 or status >= 500:
         return ProviderUnavailable(f"{what} answers {status}")
     if 300 <= status < 400:
@@ -117,14 +121,16 @@ def refusal(
         detail += "; look at client_id, the secret and how the client authenticates"
     elif code == "redirect_uri_mismatch":
         detail += "; register the redirect URI there exactly as `poolgate idp test` shows it"
-    return ProviderRefused(code or f"http_{status}", detail + harmless(description, secrets))
+    return ProviderRefused(code or f"http_{status}", detail + harmless(description, secrets, plain))
 
 
-def harmless(text: str, secrets: Collection[str] = ()) -> str:
-    """A provider's words for a detail, without anything that may be a token; "" stays "", otherwise ": " leads."""
+def harmless(text: str, secrets: Collection[str] = (), plain: Collection[str] = ()) -> str:
+    """A provider's words for a detail, without anything that may be a token; "" stays "", otherwise ": " leads. Words that
+    are `plain` stay, however long.
+    """
     for secret in secrets:
         text = text.replace(secret, "...") if secret else text
-    text = _LONG_WORD.sub("...", text).strip()
+    text = _LONG_WORD.sub(lambda word: word[0] if word[0].rstrip(".") in plain else "...", text).strip()
     return f": {shown(text)}" if text else ""
 
 

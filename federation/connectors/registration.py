@@ -232,7 +232,8 @@ async def register(
             said = json_of(response, what)
         except BadAnswer:
             said = {}
-        raise _with_advice(refusal(response.status, said, what, (initial_token,)), response.status, initial_token)
+        error = refusal(response.status, said, what, (initial_token,), plain=asked.keys())
+        raise _with_advice(error, response.status, initial_token)
     answer = json_of(response, what)
     try:
         return judged(provider, offer, asked, answer, now)

@@ -1,4 +1,8 @@
-"""Back-channel sign-out: every check of OpenID Connect Back-Channel Logout 1.0, 2.6, and the suite's bad logout tokens."""
+"""Sign-outs that a provider tells: every check of OpenID Connect Back-Channel Logout 1.0, 2.6, the suite's bad logout
+tokens, and frames (Front-Channel Logout 1.0, 2).
+
+The suite's modules by name are in `test_oidc_rp_modules.py`.
+"""
 
 from typing import Any
 
@@ -51,7 +55,6 @@ async def test_a_good_logout_token_ends_its_session(typ: Any) -> None:
 
 
 async def test_sub_or_sid_suffices_but_one_must_be_there() -> None:
-    """oidcc-client-test-rp-backchannel-rpinitlogout; bad: neither."""
     world = acme()
     assert (await told(world, logout_token(world.site, sid=...))).session is None
     assert (await told(world, logout_token(world.site, sub=..., jti="jti-2"))).subject is None
@@ -61,23 +64,23 @@ async def test_sub_or_sid_suffices_but_one_must_be_there() -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"iss": "https://evil.example"},  # -invalid-iss
-        {"iss": ...},  # -missing-iss
-        {"aud": "another"},  # -invalid-aud
-        {"aud": ...},  # -missing-aud
-        {"iat": ...},  # -missing-iat
-        {"iat": NOW + 3600},  # -iat in the future
+        {"iss": "https://evil.example"},
+        {"iss": ...},
+        {"aud": "another"},
+        {"aud": ...},
+        {"iat": ...},
+        {"iat": NOW + 3600},
         {"exp": NOW - 61},
         {"exp": ...},
-        {"jti": ...},  # -missing-jti
+        {"jti": ...},
         {"jti": 7},
         {"jti": "x" * 300},
-        {"events": ...},  # -missing-events
-        {"events": {}},  # -wrong-events
+        {"events": ...},
+        {"events": {}},
         {"events": {EVENT: "yes"}},
         {"events": [EVENT]},
         {"events": {"https://evil.example/event": {}}},
-        {"nonce": "n"},  # -with-nonce
+        {"nonce": "n"},
         {"nonce": None},
         {"sub": 7},
         {"sid": ""},
@@ -86,7 +89,6 @@ async def test_sub_or_sid_suffices_but_one_must_be_there() -> None:
     ids=str,
 )
 async def test_a_logout_token_that_lacks_something_is_refused(claims: dict[str, Any]) -> None:
-    """oidcc-client-test-rp-backchannel-rpinitlogout-*."""
     world = acme()
     await refused(logout_token(world.site, **claims), world)
     assert (await told(world, logout_token(world.site))).subject == "ada-0001"
@@ -108,7 +110,6 @@ async def test_a_refused_logout_token_uses_nothing_up() -> None:
 
 
 async def test_an_unsigned_or_wrongly_signed_logout_token_is_refused() -> None:
-    """oidcc-client-test-rp-backchannel-rpinitlogout-alg-none, -invalid-sig."""
     world = acme()
     unsigned = f"{forge.part({'alg': 'none'})}.{forge.part(CLAIMS)}."
     await refused(unsigned, world)
@@ -155,3 +156,67 @@ async def test_without_keys_nothing_is_believed() -> None:
     world.network.down = set()
     world.now += 10
     assert await told(world, token)
+
+
+# ------------------------------------------------------------------------------------------------------------- frames
+
+SID = "session-that-nobody-guesses"
+
+
+def frame(*params: tuple[str, str], method: Any = "GET") -> Callback:
+    return Callback(method, params, "", NOW)
+
+
+def framed(world: World) -> World:
+    return world.anew(settings={"frontchannel_logout": True})
+
+
+async def test_a_frame_names_the_session_that_ended_and_who_may_have_it() -> None:
+    world = framed(acme())
+    ended = await world.connector.signed_out(frame(("iss", ACME.issuer), ("sid", SID)))
+    assert ended == EndedThere(None, SID, framed_by=(ACME.end_session_endpoint, ACME.issuer))
+
+
+async def test_frames_are_believed_only_where_that_is_set_up() -> None:
+    notice = frame(("iss", ACME.issuer), ("sid", SID))
+    world = acme()
+    for settings in ({}, {"frontchannel_logout": False}, {"frontchannel_logout": "true"}):
+        with pytest.raises(BadAnswer):
+            await world.anew(settings=settings).connector.signed_out(notice)
+    assert world.network.sent == []
+    assert await framed(world).connector.signed_out(notice)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        (),
+        (("sid", SID),),
+        (("iss", ACME.issuer),),
+        (("iss", ""), ("sid", SID)),
+        (("iss", ACME.issuer), ("sid", "")),
+        (("iss", "https://evil.example"), ("sid", SID)),
+        (("iss", ACME.issuer + "/"), ("sid", SID)),
+        (("iss", ACME.issuer.upper()), ("sid", SID)),
+        (("iss", ACME.issuer), ("sid", SID), ("sid", SID)),
+        (("iss", ACME.issuer), ("iss", ACME.issuer), ("sid", SID)),
+        (("iss", ACME.issuer), ("sid", "17")),
+        (("iss", ACME.issuer), ("sid", "x" * 15)),
+        (("iss", ACME.issuer), ("sid", "x" * 256)),
+    ],
+    ids=str,
+)
+async def test_a_frame_that_could_be_anybodys_ends_nothing(params: tuple[tuple[str, str], ...]) -> None:
+    world = framed(acme())
+    with pytest.raises(BadAnswer):
+        await world.connector.signed_out(frame(*params))
+    assert await world.connector.signed_out(frame(("iss", ACME.issuer), ("sid", "x" * 16)))
+
+
+async def test_a_frame_is_no_form_and_a_logout_token_no_frame() -> None:
+    world = framed(acme())
+    with pytest.raises(BadAnswer):
+        await world.connector.signed_out(frame(("iss", ACME.issuer), ("sid", SID), method="POST"))
+    with pytest.raises(BadAnswer):
+        await told(world, logout_token(world.site), "GET")
+    assert await told(world, logout_token(world.site))

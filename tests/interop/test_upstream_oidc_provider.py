@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("oidc-provider")
 
 PLAIN, SEALED, CURVE, ROLL = "plain_Pool1", "sealed_Pool1", "curve_Pool1", "roll_Pool1"
 SECRET = "the-provider-keeps-this-from-nobody-7Fh2"
+LEAVE = "whoever-shows-this-may-register-9Rt4"
 PEOPLE = {
     "grace": {
         "email": "grace@id.example",
@@ -33,6 +34,8 @@ PEOPLE = {
         "groups": ["engineers", "navy"],
     },
     "alan": {"email": "alan@id.example", "email_verified": False, "name": "Alan Türing"},
+    "ada": {"email": "ada@id.example", "email_verified": True, "name": "Ada Lovelace"},
+    "edsger": {"email": "edsger@id.example", "email_verified": True, "name": "Edsger Dijkstra"},
 }
 
 Join = Callable[[str], Member]
@@ -62,6 +65,7 @@ class OidcProvider:
             "jwks": {"keys": self.keys},
             "clients": self.clients,
             "people": PEOPLE,
+            "leave": LEAVE,
         }
         command: list[str | Path] = [tools.node(), PROGRAMS / "oidc_provider.mjs", json.dumps(settings)]
         ready = f"{self.issuer}/.well-known/openid-configuration"
@@ -273,3 +277,47 @@ def test_an_operator_who_looks_finds_nothing_wrong(server: Upstream):
     found = {check["name"]: check["found"] for check in report["checks"]}
     assert found["client_authentication"].startswith("private_key_jwt")
     assert found["id_token_encryption"] == "RSA-OAEP-256, A256GCM"
+
+
+@pytest.mark.parametrize(("method", "name_there"), [("client_secret_basic", "ada"), ("private_key_jwt", "edsger")])
+def test_we_register_ourselves_sign_people_in_and_end_it_again(
+    join: Join, server: Upstream, provider: OidcProvider, method: str, name_there: str
+):
+    """RFC 7591 and 7592, from the command line, with a provider that checks both."""
+    name = f"By-{method}"
+    add = ("idp", "add", name, "--type", "oidc", "--set", f"issuer={provider.issuer}", "--pool", PLAIN, "--json")
+    add = (*add, "--set", f"token_endpoint_auth_method={method}", "--set", "sign_out=true", "--enabled", "--register")
+    refused = server.at.run(*add)
+    assert (refused.returncode, "an initial access token is needed" in refused.stderr) == (1, True), refused.stderr
+    made = server.at.run(*add, "--initial-access-token-stdin", typed=f"{LEAVE}\n")
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout)
+    issuer = server.issuer(PLAIN)
+    assert said["notes"] == []
+    assert said["registered"]["redirect_uris"] == [f"{issuer}/oauth2/idpresponse/{name}"]
+    assert said["registered"]["backchannel_logout_uri"] == f"{issuer}/oauth2/idplogout/{name}"
+    looked = server.at.run("idp", "test", name, "--pool", PLAIN, "--json")
+    assert json.loads(looked.stdout)["ok"], looked.stdout
+
+    person = join(PLAIN)
+    tokens = person.tokens(prove(person, person.leave(identity_provider=name), name_there))
+    page = person.visit(f"{provider.issuer}/session/end")
+    person.submit(page, "Yes, sign me out")
+    assert f"backchannel.success {said['client_id']}" in provider.output
+    assert not person.is_known(tokens)
+
+    gone = server.at.run("idp", "delete", name, "--pool", PLAIN, "--yes", "--unregister", "--json")
+    assert (gone.returncode, json.loads(gone.stdout)) == (0, {"name": name, "deleted": True}), gone.stderr
+    asked = {"client_id": said["client_id"], "response_type": "code", "scope": "openid"}
+    there = httpx.get(f"{provider.issuer}/auth", params=asked, timeout=30, trust_env=False)
+    assert (there.status_code, "invalid_client" in there.text) == (400, True)
+
+
+def test_what_the_provider_will_not_register_is_told_in_its_words(server: Upstream, provider: OidcProvider):
+    add = ("idp", "add", "Odd", "--type", "oidc", "--set", f"issuer={provider.issuer}", "--pool", PLAIN)
+    add = (*add, "--set", "userinfo_signed_response_alg=PS384", "--register", "--initial-access-token-stdin")
+    refused = server.at.run(*add, typed=f"{LEAVE}\n")
+    assert refused.returncode == 1
+    assert "invalid_client_metadata" in refused.stderr
+    assert "userinfo_signed_response_alg" in refused.stderr
+    assert server.at.run("idp", "show", "Odd", "--pool", PLAIN).returncode == 1

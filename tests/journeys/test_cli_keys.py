@@ -68,3 +68,38 @@ def test_an_unknown_algorithm_or_pool_is_refused(shell: Terminal) -> None:
 def test_without_pools_there_are_no_keys(bare: Terminal) -> None:
     assert bare("keys", "list").out == ""
     assert bare("keys", "list", "--json").value == []
+
+
+def saml(shell: Terminal, *command: str):
+    return shell("keys", "saml", *command)
+
+
+def test_a_key_of_saml_is_changed_in_three_steps(shell: Terminal) -> None:
+    (first,) = saml(shell, "list", "--json").value
+    assert first["role"] == "signs"
+    refused = saml(shell, "use")
+    assert (refused.code, "add one first" in refused.err) == (1, True)
+    assert saml(shell, "drop").code == 1
+    added = saml(shell, "add", "--json").value
+    assert [row["role"] for row in added] == ["signs", "published"]
+    assert added[0]["sha256"] == first["sha256"]
+    assert saml(shell, "add").code == 1, "one at a time"
+    used = saml(shell, "use", "--json").value
+    assert [row["sha256"] for row in used] == [added[1]["sha256"], first["sha256"]]
+    (left,) = saml(shell, "drop", "--json").value
+    assert left["sha256"] == added[1]["sha256"]
+    assert saml(shell, "list", "--json").value == [left]
+
+
+def test_each_saml_provider_has_keys_of_its_own(shell: Terminal) -> None:
+    shell("idp", "add", "Corp", "--type", "saml", "--set", "metadata_url=https://idp.corp.example/metadata")
+    shell("idp", "add", "Acme", "--type", "oidc", "--client-id", "x", "--set", "issuer=https://id.acme.example")
+    (of_pool,), (of_corp,) = (
+        saml(shell, "list", "--json").value,
+        saml(shell, "list", "--provider", "Corp", "--json").value,
+    )
+    assert of_pool["sha256"] != of_corp["sha256"]
+    assert len(saml(shell, "add", "--provider", "Corp", "--json").value) == 2
+    assert len(saml(shell, "list", "--json").value) == 1
+    assert saml(shell, "list", "--provider", "Nobody").code == 1
+    assert "no SAML provider" in saml(shell, "list", "--provider", "Acme").err

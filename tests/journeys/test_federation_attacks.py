@@ -9,7 +9,7 @@ from authserver.messages.kinds import Kind
 from authserver.model.pools import Linking, MfaPolicy, RecoveryPolicy, SignUpPolicy
 from federation.model import IdentityProvider
 from tests.federation.saml import standin
-from tests.journeys.elsewhere import World, elsewhere, person
+from tests.journeys.elsewhere import World, departure, elsewhere, person
 from tests.journeys.house import ADA, BOB, ISSUER, PASSWORD, POOL, answered, claims, each, error_code, hidden, pool
 from tests.journeys.test_account import visit
 from tests.journeys.test_federated_sign_in import signin_of, user_of, words
@@ -101,6 +101,29 @@ async def test_messages_that_nobody_asked_for_are_kept_in_bounded_number():
         assert statuses[0] == 303
         assert statuses[-1] == 429
         assert (await post(at.browser(address="203.0.113.9"), MESSAGE, "")).status_code == 303
+
+
+async def test_what_providers_send_back_is_kept_in_bounded_number():
+    """A departure of one's own is all that it takes to have a form kept."""
+    async with corp() as at:
+        form = {"SAMLResponse": "A" * 70_000, "RelayState": "nothing"}
+        statuses = [(await at.browser().http.post(ACS, data=form)).status_code for _ in range(201)]
+        assert statuses[-2:] == [410, 429]
+        small = {"SAMLResponse": "A" * 100, "RelayState": "nothing"}
+        assert (await at.browser().http.post(ACS, data=small)).status_code == 410, "what is small is counted apart"
+        elsewhere = at.browser(address="203.0.113.9")
+        assert (await elsewhere.http.post(ACS, data=form)).status_code == 410
+
+
+async def test_a_look_at_the_address_of_a_return_uses_nothing_up():
+    """HEAD is what scanners of links send."""
+    async with corp() as at:
+        browser = at.browser()
+        page = await browser.login_page()
+        asked, relay_state = request_of(departure(await browser.submit(page, step="provider", provider="Corp")))
+        parked = await post(browser, sent(asked), relay_state)
+        assert (await browser.http.head(parked.headers["location"])).status_code == 200
+        answered(await browser.open(await browser.open(parked)))
 
 
 async def test_metadata_of_a_provider_that_is_set_up_wrongly_is_not_our_failure():

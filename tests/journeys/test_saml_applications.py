@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from lxml import etree
 
-from authserver.assertions.service import OWNER
-from authserver.broker.host import KEYS
+from authserver.broker.key_pairs import AS_PROVIDER, KEYS, OwnKeyPairs
 from authserver.crypto.secrets import digest
 from authserver.errors import SignInGone
 from authserver.model.clients import Client
@@ -33,9 +32,11 @@ from tests.journeys.saml_application import (
     SSO,
     ask,
     authn_request,
+    check_signature,
     form_of,
     message_in,
     name_id_policy,
+    our_certificates,
     requested_context,
     said,
     sign_in,
@@ -64,8 +65,8 @@ async def intranet(*applications: Client):
     async with house(clients=(*CLIENTS, *(applications or (wiki(),)))) as at:
         if not _PAIRS:
             await at.services.assertions.keys(POOL)
-            _PAIRS.extend([kept] if (kept := await at.stores.identities.kept(POOL, OWNER, KEYS)) else [])
-        await at.stores.identities.keep(POOL, OWNER, KEYS, _PAIRS[0])
+            _PAIRS.extend([kept] if (kept := await at.stores.identities.kept(POOL, AS_PROVIDER, KEYS)) else [])
+        await at.stores.identities.keep(POOL, AS_PROVIDER, KEYS, _PAIRS[0])
         yield at
 
 
@@ -855,3 +856,24 @@ async def test_an_answer_of_another_version_of_the_server_is_none():
         query = urlsplit(location).query.partition("&answer=")[0]
         assert (await browser.http.get(f"{SSO}?{query}&answer=other")).status_code == 410
         await said(browser, await browser.http.get(location))
+
+
+async def test_our_own_key_is_changed_while_people_sign_in():
+    async with intranet() as at:
+        browser = at.browser()
+        await browser.arrive()
+        pairs = OwnKeyPairs(at.services.broker._ground, POOL, AS_PROVIDER)
+        (old,) = await our_certificates(browser)
+        await pairs.add()
+        at.time.pass_(61)
+        assert [c.serial_number for c in await our_certificates(browser)][:1] == [old.serial_number]
+        assert len(await our_certificates(browser)) == 2
+        await pairs.use()
+        at.time.pass_(61)
+        new, still = await our_certificates(browser)
+        assert still.serial_number == old.serial_number
+        page = await browser.open(await ask(browser, authn_request(issued=int(at.time()))))
+        check_signature(form_of(page).document, new)
+        await pairs.drop()
+        at.time.pass_(61)
+        assert [c.serial_number for c in await our_certificates(browser)] == [new.serial_number]

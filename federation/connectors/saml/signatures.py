@@ -112,8 +112,16 @@ def _check_form(signature: Element, ident: str) -> None:
         raise BadAnswer("the signature is canonicalized in a way that SAML advises against")
     if any(child.tag != _INCLUSIVE for parent in (method, transforms[1]) for child in parent):
         raise BadAnswer("the signature has other transforms than SAML allows")
-    if algorithm.get("Algorithm") not in _METHODS or len(algorithm) or digest.get("Algorithm") not in _DIGESTS:
-        raise BadAnswer("the signature uses an algorithm that does not count")
+    for known, used in ((_METHODS, algorithm), (_DIGESTS, digest)):
+        if used.get("Algorithm") not in known or len(algorithm):
+            raise BadAnswer(_uncounted(used.get("Algorithm") or ""))
+
+
+def _uncounted(algorithm: str) -> str:
+    """What to say of an algorithm, by the last part of its name: SHA-1 is still the default of many."""
+    name = algorithm.rpartition("#")[2][:30]
+    said = f" ({name})" if name.isascii() and name.isprintable() and name else ""
+    return f"the signature uses an algorithm that does not count{said}"
 
 
 def _verified_with(pem: str, root: Element, location: str) -> bytes | None:
@@ -202,7 +210,7 @@ def check_octets(octets: bytes, signature: str, algorithm: str, certificates: Se
     """
     method = _METHODS.get(algorithm)
     if method is None:
-        raise BadAnswer("the signature uses an algorithm that does not count")
+        raise BadAnswer(_uncounted(algorithm))
     try:
         raw = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):

@@ -17,12 +17,12 @@ from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, saml, samlp
 from saml2.config import IdPConfig, SPConfig
 from saml2.sigver import RSACrypto, SignatureError
 
-from federation.connectors.saml.backend import InProcess
 from federation.connectors.saml.keys import own_keys
 from federation.connectors.saml.provider import SamlProvider
 from federation.model import Asked, FormPost, Handoff, Redirect
 from tests.federation.saml.desk import connector, pairs
 from tests.federation.saml.host import MemoryHost
+from tests.federation.saml.pysaml2_backend import InProcess
 from tests.federation.saml.standin import ACS, IDP, SLO, SP, SSO, Encrypt, Key, encrypted, key, posted
 
 with warnings.catch_warnings():  # of a cipher mode that cryptography has moved; the server itself loads none of this

@@ -266,6 +266,25 @@ def test_the_kind_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def test_a_posted_message_is_signed_without_the_schemas_of_pysaml2() -> None:
+    """They take two seconds to load, in which a server does nothing else."""
+    pair = key("sp-ec", "ec").pair
+    code = (
+        "import sys\n"
+        "from federation.connectors.saml.keys import own_keys\n"
+        "from federation.connectors.saml.metadata import Endpoint\n"
+        "from federation.connectors.saml.requests import POST, Party, logout_request\n"
+        "from federation.model import UpstreamSession\n"
+        "from federation.ports import KeyPair\n"
+        "(key,) = own_keys([KeyPair(*sys.argv[1:])])\n"
+        "party = Party('https://us.example', {POST: Endpoint('https://app.example/out', 'https://app.example/out')})\n"
+        "out = logout_request(party, UpstreamSession('ada', 's', {'value': 'ada'}), '_1', key, 'state', 0)\n"
+        "print(type(out).__name__, [m for m in ('xmlschema', 'saml2.sigver') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, pair.private_key, pair.certificate]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "FormPost []\n"
+
+
 def test_every_setting_says_what_it_is_for() -> None:
     names = [s.name for s in kind_of("saml").settings]
     assert len(names) == len(set(names))

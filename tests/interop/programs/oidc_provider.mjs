@@ -1,8 +1,9 @@
 // oidc-provider with its own pages for development, where people sign in by their name and any password. It runs until it
-// is told to end. Its settings are the first argument: { issuer, port, jwks, clients, people }.
+// is told to end. Its settings are the first argument: { issuer, port, jwks, clients, people, leave }; who shows the leave
+// registers as a client.
 import Provider from 'oidc-provider'
 
-const { issuer, port, jwks, clients, people } = JSON.parse(process.argv[2])
+const { issuer, port, jwks, clients, people, leave } = JSON.parse(process.argv[2])
 
 const provider = new Provider(issuer, {
   jwks,
@@ -20,6 +21,8 @@ const provider = new Provider(issuer, {
     backchannelLogout: { enabled: true },
     encryption: { enabled: true },
     jwtUserinfo: { enabled: true },
+    registration: { enabled: true, initialAccessToken: leave },
+    registrationManagement: { enabled: true },
     rpInitiatedLogout: { enabled: true },
   },
   enabledJWA: {

@@ -1,4 +1,4 @@
-"""pysaml2's signatures in this process: neither the program xmlsec1 nor temporary files, and a twentieth of the time."""
+"""pysaml2's signatures in this process, so that its own provider and client can be asked without the program xmlsec1."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +33,7 @@ class InProcess(CryptoBackend):  # type: ignore[misc]  # pysaml2 has no types
     def version(self) -> str:
         return "1.3.0"  # of xmlsec, as far as pysaml2 asks what it may expect
 
-    def sign_statement(self, statement: Any, node_name: str, key_file: str | None, node_id: str) -> str:  # noqa: ARG002
+    def sign_statement(self, statement: Any, node_name: str, key_file: str | None, node_id: str) -> str:
         """The statement, as text, with the signature for which pysaml2 left a template. Raises SignatureError."""
         if not self._keys:
             raise SignatureError(f"there is no key to sign {node_name} with")
@@ -45,7 +45,7 @@ class InProcess(CryptoBackend):  # type: ignore[misc]  # pysaml2 has no types
         self,
         signedtext: str | bytes,
         cert_file: str,
-        cert_type: str,  # noqa: ARG002
+        cert_type: str,
         node_name: str,
         node_id: str,
     ) -> bool:
@@ -62,7 +62,7 @@ class InProcess(CryptoBackend):  # type: ignore[misc]  # pysaml2 has no types
             raise SignatureError(fault.detail) from None
         return True
 
-    def decrypt(self, enctext: str | bytes, key_file: str | None) -> str:  # noqa: ARG002
+    def decrypt(self, enctext: str | bytes, key_file: str | None) -> str:
         """The response with its encrypted assertion opened. Raises DecryptError."""
         from lxml import etree
 
