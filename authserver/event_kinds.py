@@ -143,7 +143,11 @@ EVENT_KINDS: Mapping[str, EventKind] = MappingProxyType(
         "session.ended": EventKind(_("Signed out"), activity=True, details=_PROVIDER),
         "assertion.issued": EventKind(_("Signed in to an app by SAML"), activity=True),
         "assertion.refused": EventKind(
-            _("An app was told by SAML that nobody is signed in"), details={"status": "why"}
+            _("An app was told by SAML that nobody is signed in"),
+            "failure",
+            audited=False,
+            by="anonymous",
+            details={"status": "why"},
         ),
         "application.not_signed_out": EventKind(
             _("An app did not sign out"),

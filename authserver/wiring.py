@@ -364,7 +364,7 @@ def wire(
     profile = Profile(directory, codes, links, notices, clock, emit)
     hand_overs = HandOvers(stores.one_time, random)
     refusals = Refusals(hand_overs)
-    names = Names(stores.one_time)
+    names = Names(stores.one_time, derive(opened.master, "saml sessions"))
     assertions = Assertions(opened.registry, ground, names, derive(opened.master, "saml names"), emit)
     services = Services(
         clock=clock,

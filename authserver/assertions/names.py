@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from authserver.crypto.secrets import digest
+from authserver.crypto.secrets import b64url, digest, mac
 from authserver.errors import Conflict
 from authserver.model.pools import Pool
 from authserver.model.sessions import Session
@@ -25,16 +25,22 @@ class Known:
     named: Named
 
 
-def session_index_of(sid: str, client_id: str) -> str:
-    """The index of our session at an application. Each gets another, so that they cannot tell that it is one."""
-    return f"_{digest(f'saml session {sid} {client_id}')}"
-
-
 class Names:
-    """Remembers them."""
+    """Remembers them.
 
-    def __init__(self, one_time: OneTime) -> None:
+    Args:
+        key: makes the indexes.
+    """
+
+    def __init__(self, one_time: OneTime, key: bytes) -> None:
         self._one_time = one_time
+        self._key = key
+
+    def index(self, sid: str, client_id: str) -> str:
+        """The index of our session at an application. Each gets another, and OAuth clients know the `sid`: so that nobody
+        can tell that it is one session.
+        """
+        return f"_{b64url(mac(self._key, f'session {sid} {client_id}'.encode()))}"
 
     async def note(self, pool: Pool, session: Session, name_id: NameIdentifier, index: str) -> None:
         """From now on the person has this name there."""

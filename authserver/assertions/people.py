@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 
 from authserver.crypto.secrets import b64url
@@ -78,12 +79,21 @@ def values_of(user: User, source: str) -> tuple[str, ...]:
     return tuple(filter(None, (_text(one) for one in (value if isinstance(value, list | tuple) else (value,)))))
 
 
+def known_as(user: User) -> frozenset[str]:
+    """The names by which an application may ask about somebody, beside the one it was told."""
+    return frozenset({user.id, user.username, *values_of(user, "email")})
+
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML document may hold (XML 1.0, 2.2)."""
+
+
 def _text(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            return value
+            return _NO_XML.sub("", value)
         case int() | float():
             return str(value)
         case _:

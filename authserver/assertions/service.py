@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from io import BytesIO
 
-from authserver.assertions.names import Names, session_index_of
-from authserver.assertions.people import attributes_of, name_of
+from authserver.assertions.names import Names
+from authserver.assertions.people import attributes_of, known_as, name_of
 from authserver.broker.ground import Ground, Workers
 from authserver.broker.key_pairs import AS_PROVIDER, OwnKeyPairs
 from authserver.errors import ProtocolRefusal
@@ -21,7 +21,7 @@ from federation.model import Callback, FormPost
 from federation.saml_idp import levels, responses
 from federation.saml_idp.metadata import SSO, entity_id_of, provider_metadata
 from federation.saml_idp.model import Asserted, Named, ServiceProvider
-from federation.saml_idp.requests import AuthnRequest, begun_here, issuer_of, read_authn_request
+from federation.saml_idp.requests import AuthnRequest, as_query, begun_here, issuer_of, read_authn_request
 from federation.saml_idp.responses import Status, Writer
 
 START = "saml2/idp/start"
@@ -84,6 +84,13 @@ class Assertions:
             raise ProtocolRefusal("invalid_client", "This application is not set up here.", detail=entity_id[:300])
         return client, client.saml
 
+    async def posted(self, callback: Callback) -> str:
+        """A posted request as a query, to come again by GET. Raises ProtocolRefusal."""
+        try:
+            return await self._work(lambda: as_query(callback))
+        except FederationError as error:
+            raise refusal_of(error) from error
+
     async def asked(self, issuer: Issuer, callback: Callback) -> Asking:
         """What an application asks, by GET. Raises ProtocolRefusal: nothing may be sent to anybody."""
         client, sp = await self.application(issuer, callback)
@@ -125,7 +132,7 @@ class Assertions:
             query=query,
             prompt=prompt,
             max_age=asking.client.default_max_age,
-            login_hint=request.login_hint,
+            login_hint=request.subject,
             acr_values=(names[level - 1],) if level > 1 else (),
         )
 
@@ -151,19 +158,19 @@ class Assertions:
         if session is None or user is None or not user.can_sign_in:
             return await self.refusal(issuer, asking, responses.AUTHN_FAILED)
         pool, sp, request = issuer.pool, asking.sp, asking.request
-        wanted = levels.wanted_level(request, pool.mfa.acr_levels)
-        if wanted is None or came_of_it.level < wanted:
+        reached = levels.Reached(came_of_it.level, came_of_it.two_factors, came_of_it.by_password)
+        if not levels.reaches(request, reached, pool.mfa.acr_levels):
             return await self.refusal(issuer, asking, responses.NO_AUTHN_CONTEXT)
         name_id = name_of(user, sp, request.name_id_format, session.sid, self._name_key)
         if name_id is None:
             return await self.refusal(issuer, asking, responses.INVALID_NAME_ID_POLICY)
-        index = session_index_of(session.sid, asking.client.client_id)
+        if request.subject is not None and request.subject not in {name_id.value, *known_as(user)}:
+            return await self.refusal(issuer, asking, responses.UNKNOWN_PRINCIPAL)  # Core 3.4.1: that person, or nobody
+        index = self._names.index(session.sid, asking.client.client_id)
         asserted = Asserted(
             named=Named(name_id, index),
             authenticated_at=came_of_it.auth_time,
-            context=levels.context_of(
-                request, came_of_it.level, by_password=came_of_it.by_password, names=pool.mfa.acr_levels
-            ),
+            context=levels.context_of(request, reached, pool.mfa.acr_levels),
             attributes=attributes_of(user, asking.client, sp),
             session_ends_at=session.created_at + pool.session.absolute,
         )

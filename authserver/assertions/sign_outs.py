@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from authserver.assertions.names import Known, Names, session_index_of
+from authserver.assertions.names import Known, Names
 from authserver.assertions.service import Assertions, refusal_of
 from authserver.broker.ground import Ground, Workers
 from authserver.broker.host import UsedOnce
-from authserver.crypto.secrets import digest
+from authserver.crypto.secrets import digest, same
 from authserver.errors import ProtocolRefusal
 from authserver.events import Emit, Event
 from authserver.model.clients import Client
@@ -34,6 +34,7 @@ WAITS_FOR = 600
 """Seconds for the whole round."""
 
 _MOST_TRIES = 3
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class _Round:
         upstream: the session at the provider that the person came from, sealed.
         return_to: where the browser goes in the end, unless an application waits for an `answer` to its request.
         whole: whether everybody who was told has agreed.
+        browser: the digest of the cookie of the browser that goes round: what applications and the provider are told says
+            who the person is there, and every one of them knows the round's secret. "" where nobody is left to be told.
     """
 
     sid: str
@@ -57,6 +60,7 @@ class _Round:
     request_id: str = ""
     answer: tuple[str, str, str, str] | None = None
     whole: bool = True
+    browser: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +95,35 @@ class SignOuts:
         self._emit = emit
         self._work = Workers(ground.threads)
 
-    async def begin(self, issuer: Issuer, session: Session, return_to: str) -> str | None:
+    async def begin(self, issuer: Issuer, session: Session, return_to: str, browser: str) -> str | None:
         """After our session has ended: the secret of a round through everybody who should know; None if nobody should.
 
         Args:
             return_to: where the browser goes after that.
+            browser: the digest of its cookie.
         """
         left = await self._told(issuer.pool, session)
         if not left and session.upstream is None:
             return None
-        return await self._keep(issuer.pool, _Round(session.sid, left, session.upstream, return_to))
+        return await self._keep(issuer.pool, _Round(session.sid, left, session.upstream, return_to, browser=browser))
 
     async def _told(self, pool: Pool, session: Session, but: str = "") -> tuple[str, ...]:
         found = [await self._registry.client(pool.id, client_id) for client_id in session.clients if client_id != but]
         return tuple(c.client_id for c in found if c is not None and c.saml is not None and c.saml.logout_urls)
 
-    async def onward(self, issuer: Issuer, handle: str) -> Hop | None:
-        """The next step of a round; None if there is no such round, or it is over."""
+    async def onward(self, issuer: Issuer, handle: str, browser: str | None) -> Hop | None:
+        """The next step of a round; None if there is no such round, it is over, or another browser's.
+
+        Args:
+            browser: the digest of the cookie of whoever asks.
+        """
         for _ in range(_MOST_TRIES):
             kept = await self._ground.one_time.peek(issuer.pool.id, KIND, digest(handle))
             if kept is None:
                 return None
             before = _read(kept)
+            if before.browser and (browser is None or not same(before.browser, browser)):
+                return None
             hop, after = await self._next(issuer, handle, before)
             if after is None:
                 spent = await self._ground.one_time.spend(issuer.pool.id, KIND, digest(handle))
@@ -145,7 +156,7 @@ class SignOuts:
         return Hop(None, target=now.return_to), None
 
     async def _request(self, issuer: Issuer, client: Client, sid: str, ident: str, handle: str) -> Outgoing | None:
-        known = await self._names.find(issuer.pool, session_index_of(sid, client.client_id))
+        known = await self._names.find(issuer.pool, self._names.index(sid, client.client_id))
         sp = client.saml
         if known is None or sp is None:
             return None
@@ -184,11 +195,15 @@ class SignOuts:
             self._emit(Event("application.not_signed_out", pool, None, now.asked, details=details))
             await self._ground.one_time.swap(pool, KIND, digest(handle), kept, orjson.dumps(replace(now, whole=False)))
 
-    async def asked(self, issuer: Issuer, callback: Callback, session: Session | None) -> str:
+    async def asked(self, issuer: Issuer, callback: Callback, session: Session | None, browser: str | None) -> str:
         """An application ends a session: ours, and with it those at all others. Returns the secret of the round.
+
+        Others are told by the session's own browser alone. Where that is known not to be the one that brings the message,
+        the application hears at once that the round was not made.
 
         Args:
             session: of the browser that brings the message, as far as that showed its cookies.
+            browser: the digest of its cookie; None by POST, which brings none.
 
         Raises ProtocolRefusal.
         """
@@ -206,27 +221,29 @@ class SignOuts:
         known = await self._meant(pool, client, request, session)
         ended = [found for one in known if (found := await self._end(pool, one, client)) is not None]
         here = next((s for s in ended if session is not None and s.key == session.key), ended[0] if ended else None)
-        return await self._keep(
-            pool,
-            _Round(
-                sid=here.sid if here is not None else "",
-                left=await self._told(pool, here, but=client.client_id) if here is not None else (),
-                upstream=here.upstream if here is not None else None,
-                return_to=f"{issuer.url}/logout",
-                answer=(client.client_id, request.request_id, request.binding, request.relay_state),
-                whole=bool(known),
-            ),
-        )
+        left = await self._told(pool, here, but=client.client_id) if here is not None else ()
+        upstream = here.upstream if here is not None else None
+        goes = browser if session is not None and here is not None and here.key == session.key else None
+        if goes is None and here is not None and callback.method == "POST":
+            goes = here.device or None  # whoever comes on by GET shows whether it is that browser
+        answer = (client.client_id, request.request_id, request.binding, request.relay_state)
+        rest = bool(left or upstream)
+        whole = bool(known) and len(ended) < _SEVERAL and not (rest and goes is None)
+        if not rest or goes is None:
+            left, upstream, goes = (), None, ""
+        sid = here.sid if here is not None else ""
+        back = f"{issuer.url}/logout"
+        return await self._keep(pool, _Round(sid, left, upstream, back, answer=answer, whole=whole, browser=goes))
 
     async def _meant(self, pool: Pool, client: Client, request: SignOutRequest, session: Session | None) -> list[Known]:
         """The sessions that the application may end: of the person whom we named so, to it."""
         indexes = list(request.session_indexes)
         if not indexes and session is not None:
-            indexes = [session_index_of(session.sid, client.client_id)]
+            indexes = [self._names.index(session.sid, client.client_id)]
         found = []
         for index in indexes[:20]:
             known = await self._names.find(pool, index)
-            if known is None or index != session_index_of(known.sid, client.client_id):
+            if known is None or index != self._names.index(known.sid, client.client_id):
                 continue
             if request.name_id is not None and request.name_id.value == known.named.name_id.value:
                 found.append(known)

@@ -4,6 +4,7 @@ The first pair signs, all of them are published and open what comes. So a key is
 the next one is published, everybody who reads our metadata has taken it over, it signs, and the old one goes.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import orjson
@@ -12,6 +13,9 @@ from authserver.broker.ground import Ground, Workers
 from authserver.errors import Conflict
 from authserver.store import Kept
 from federation.ports import KeyPair
+
+_KNOWN_FOR = 60
+"""Seconds in which another node's change is not seen."""
 
 KEYS = "keys"
 """The name under which they are kept."""
@@ -35,13 +39,15 @@ class OwnKeyPairs:
         self._kinds = (False, True) if elliptic else (False,)
         self._read: tuple[KeyPair, ...] = ()
         self._read_at = 0.0
+        self._reading = asyncio.Lock()
 
     async def current(self) -> Sequence[KeyPair]:
         """As `ports.KeyPairs` says; another node's change is seen within a minute."""
-        if not self._read or self._ground.clock() - self._read_at > 60:
-            self._read = await self._stored() or await self._made()
-            self._read_at = self._ground.clock()
-        return self._read
+        async with self._reading:  # who comes first makes them, and everybody else waits: a key takes long to make
+            if not self._read or self._ground.clock() - self._read_at > _KNOWN_FOR:
+                self._read = await self._stored() or await self._made()
+                self._read_at = self._ground.clock()
+            return self._read
 
     async def _stored(self) -> tuple[KeyPair, ...]:
         kept = await self._ground.identities.kept(self._pool, self._owner, KEYS)

@@ -302,7 +302,7 @@ class Broker:
 
         Args:
             address: where it came to, which must be what the provider was told.
-            browser: the digest of its cookie; None if it has none. A trial needs none: it signs nobody in.
+            browser: the digest of its cookie; None if it has none. What nobody asked for needs none.
 
         Raises:
             Gone: it belongs to no departure of this browser. Nothing is used up.
@@ -315,8 +315,7 @@ class Broker:
         if departure.handoff.callback_url != address:
             # Another provider's answer, be it at the address that some share: the mix-up of RFC 9700 4.4.
             raise Gone("foreign")
-        unbound = departure.purpose in {"trial", "unsolicited"}
-        if not unbound and (browser is None or not same(departure.browser, browser)):
+        if departure.purpose != "unsolicited" and (browser is None or not same(departure.browser, browser)):
             raise Gone("foreign")
         provider = await self._registry.provider(pool, departure.handoff.provider)
         if provider is None:

@@ -55,11 +55,11 @@ class Trials:
         kept = await self._one_time.peek(pool, INVITED, digest(ticket))
         return kept.decode() if kept is not None else None
 
-    async def begin(self, issuer: Place, provider: IdentityProvider, ticket: str) -> Outgoing:
-        """Where the administrator's browser goes. What it comes back with is kept under the ticket. Raises
-        FederationError.
+    async def begin(self, issuer: Place, provider: IdentityProvider, ticket: str, browser: str) -> Outgoing:
+        """Where the administrator's browser, by the digest of its cookie, goes. What it comes back with is kept under the
+        ticket. Raises FederationError.
         """
-        return await self._broker.depart(issuer, provider, "trial", ticket, "", Wish(fresh=False))
+        return await self._broker.depart(issuer, provider, "trial", ticket, browser, Wish(fresh=False))
 
     async def note(self, returned: Returned) -> None:
         """Put aside what came back."""

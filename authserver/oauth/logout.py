@@ -3,6 +3,8 @@
 from urllib.parse import urlencode
 
 from authserver.assertions.sign_outs import onward_path
+from authserver.browser import known_browser
+from authserver.crypto.secrets import digest
 from authserver.events import Event
 from authserver.oauth.engine import refuse_repeated
 from authserver.services import Services
@@ -36,7 +38,9 @@ async def logout(services: Services, issuer: Issuer, request: Request) -> Answer
 
     # answer: by way of the applications, and of the provider that the person came from, whose sessions are to end too
     target = plan.return_to or f"{issuer.url}/logout"
-    handle = await services.sign_outs.begin(issuer, session, target) if session is not None else None
+    handle, browser = None, known_browser(services, pool.id, request)
+    if session is not None and browser is not None:
+        handle = await services.sign_outs.begin(issuer, session, target, digest(browser))
     if handle is not None:
         target = f"{issuer.url}/{onward_path(handle)}"
     return redirect(302, target, clear_cookie(cookie, secure=services.secure))

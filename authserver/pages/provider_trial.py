@@ -8,7 +8,8 @@ import orjson
 
 from authserver.broker.trials import Outcome
 from authserver.broker.verdicts import Verdict, examined, judged
-from authserver.browser import browser_cookie
+from authserver.browser import browser_cookie, known_browser
+from authserver.crypto.secrets import digest
 from authserver.errors import SignInGone
 from authserver.pages.frame import Frame, check_form
 from authserver.pages.security import form_target
@@ -47,7 +48,8 @@ class ProviderTrialPage:
         check_form(services, issuer, request, form, PURPOSE)
         provider, ticket = await _invited(services, issuer, request)
         try:
-            outgoing = await services.trials.begin(issuer, provider, ticket)
+            browser = known_browser(services, issuer.pool.id, request) or ""
+            outgoing = await services.trials.begin(issuer, provider, ticket, digest(browser))
         except FederationError as error:
             setting = error.setting if isinstance(error, Misconfigured) else ""
             failed = Outcome(error=error.code, reason=error.detail or error.sentence, setting=setting)

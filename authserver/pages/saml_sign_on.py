@@ -21,10 +21,9 @@ from authserver.signin.handing_over import ANSWER
 from authserver.signin.step_types import Finish, Refuse
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Request, redirect
-from federation.errors import FederationError
 from federation.model import Callback, FormPost
 from federation.saml_idp.metadata import SSO
-from federation.saml_idp.requests import as_query, callback_of, query_of
+from federation.saml_idp.requests import callback_of, query_of
 
 _MOST_POSTED = 256 * 1024
 _LONGEST_SECRET = 128
@@ -61,11 +60,7 @@ class SamlSignOnPage:
         params = await request.form(_MOST_POSTED)
         if params.repeated:
             raise ProtocolRefusal("invalid_request", "The request repeats a parameter.")
-        callback = Callback("POST", tuple(params.pairs()), "", int(services.clock()))
-        try:
-            query = as_query(callback)
-        except FederationError as error:
-            raise ProtocolRefusal("invalid_request", "The request cannot be read.", detail=error.detail) from error
+        query = await services.assertions.posted(Callback("POST", tuple(params.pairs()), "", int(services.clock())))
         return redirect(303, f"{issuer.url}/{SSO}?{query}")
 
     async def start(self, services: Services, issuer: Issuer, request: Request) -> Answer:
@@ -85,9 +80,9 @@ class SamlSignOnPage:
         # judge
         wanted = services.assertions.wanted(issuer, load.asking, load.again)
         if not isinstance(wanted, AuthorizationRequest):
-            return self._form(
-                services, issuer, request, load, await services.assertions.refusal(issuer, load.asking, wanted)
-            )
+            await services.sign_ins.admit_unasked(issuer.pool, request.address)  # a signature for anybody who asks
+            form = await services.assertions.refusal(issuer, load.asking, wanted)
+            return self._form(services, issuer, request, load, form)
         return await self._begin(services, issuer, request, load, wanted)
 
     @staticmethod
@@ -102,6 +97,8 @@ class SamlSignOnPage:
         if only is None and wanted.login_hint is not None:
             only = await services.choices.of_domain(pool.id, client, wanted.login_hint)
         situation = await services.sign_ins.start(pool, wanted, digest(browser), session, provider=only)
+        if isinstance(situation.step, Refuse):
+            await services.sign_ins.admit_unasked(pool, request.address)  # and something to keep
         if isinstance(situation.step, Finish | Refuse):
             target = await services.sign_ins.conclude(pool, issuer.url, situation, kept=False)
             return redirect(302, target, *new_cookie)

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlencode
 
-from authserver.browser import browser_cookie
+from authserver.browser import browser_cookie, known_browser
+from authserver.crypto.secrets import digest
 from authserver.errors import ProtocolRefusal
 from authserver.events import Event
 from authserver.pages.frame import Frame, check_form
@@ -60,7 +61,9 @@ class SignOutPage:
             services.emit(Event("session.ended", pool.id, user_id, params.get("client_id"), request.address))
         target = plan.return_to or f"{issuer.url}{PATH}"
         gone = clear_cookie(cookie, secure=services.secure)
-        handle = await services.sign_outs.begin(issuer, session, target) if session is not None else None
+        handle, browser = None, known_browser(services, pool.id, request)
+        if session is not None and browser is not None:
+            handle = await services.sign_outs.begin(issuer, session, target, digest(browser))
         if handle is not None:
             return await self._signing_out.onward(services, issuer, request, handle, straight=False, cookies=[gone])
         return redirect(303, target, gone)

@@ -5,7 +5,11 @@ the session themselves. Each step is a page that goes on by itself: the browser 
 application's, and the policy of the page that the form was on held for what it is redirected to (see `sign_in.BY`).
 """
 
-from authserver.assertions.sign_outs import HANDLE, Hop
+from urllib.parse import urlencode
+
+from authserver.assertions.sign_outs import HANDLE, ONWARD, Hop
+from authserver.browser import known_browser
+from authserver.crypto.secrets import digest
 from authserver.errors import ProtocolRefusal, SignInGone
 from authserver.pages.frame import Frame
 from authserver.pages.security import form_target
@@ -42,9 +46,15 @@ class SigningOutPage:
             await services.sign_outs.heard(issuer, callback, handle)
         else:
             before = await current_session(services, issuer, request)
-            handle = await services.sign_outs.asked(issuer, callback, before)
+            browser = known_browser(services, issuer.pool.id, request)
+            bound = digest(browser) if browser is not None else None
+            handle = await services.sign_outs.asked(issuer, callback, before, bound)
             if before is not None and await current_session(services, issuer, request) is None:
                 cookies = [clear_cookie(services.cookie_name(issuer.pool.id, "session"), secure=services.secure)]
+        if request.method == "POST" and 0 < len(handle) <= _LONGEST_HANDLE:
+            # Another site's form brings none of our cookies, and only the round's own browser may go on.
+            query = urlencode({HANDLE: handle, BY: "form"})
+            return redirect(303, f"{issuer.url}/{ONWARD}?{query}", *cookies)
         return await self.onward(services, issuer, request, handle, straight=False, cookies=cookies)
 
     async def onward(
@@ -58,7 +68,9 @@ class SigningOutPage:
         cookies: Headers | None = None,
     ) -> Answer:
         """The next step of the round with this secret. `straight`: by a redirect where one does. Raises SignInGone."""
-        hop = await services.sign_outs.onward(issuer, handle) if 0 < len(handle) <= _LONGEST_HANDLE else None
+        browser = known_browser(services, issuer.pool.id, request)
+        bound = digest(browser) if browser is not None else None
+        hop = await services.sign_outs.onward(issuer, handle, bound) if 0 < len(handle) <= _LONGEST_HANDLE else None
         if hop is None:
             raise SignInGone("finished", detail="no sign-out is on its way there")
         return await self.to(services, issuer, request, hop, straight=straight, cookies=cookies)

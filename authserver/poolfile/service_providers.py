@@ -120,5 +120,9 @@ def attribute_faults(pool: Pool, model: ServiceProviderModel) -> Iterator[tuple[
     for name, source in (model.attributes or {}).items():
         if source not in known:
             yield ("attributes", name), f"`{source}` is no attribute of the pool; define it in [[pool.attributes]]"
+    fixed = {"sub", "username", "email", "phone_number", *(a.name for a in pool.attributes if not a.self_editable)}
+    if model.name_id_from in known and model.name_id_from not in fixed:
+        reason = "may be changed by people themselves, who could pass for somebody else: define it with self_editable = false"
+        yield ("name_id_from",), f"`{model.name_id_from}` {reason}"
     if model.name_id_from is not None and model.name_id_from not in known:
         yield ("name_id_from",), f"`{model.name_id_from}` is no attribute of the pool; define it in [[pool.attributes]]"

@@ -13,7 +13,7 @@ import orjson
 from authserver.crypto.secrets import digest, same
 from authserver.effects import Random
 from authserver.model.sessions import Authentication, Session, SignIn
-from authserver.signin.factors.summary import level
+from authserver.signin.factors.summary import is_multi_factor, level
 from authserver.store import OneTime
 
 KIND = "hand_over"
@@ -33,7 +33,7 @@ class HandOver:
         client_id, request: for which application, and to which request of it: the digest of its query.
         browser: the digest of the browser's cookie.
         error: why nobody is signed in, as OAuth says it; None if somebody is, of whom the rest speaks.
-        level: of authentication, 1 to 4.
+        level: of authentication, 1 to 4; `two_factors` is another question, for a passkey alone may be of the third.
     """
 
     client_id: str
@@ -44,6 +44,7 @@ class HandOver:
     sid: str = ""
     auth_time: int = 0
     level: int = 0
+    two_factors: bool = False
     by_password: bool = False
 
 
@@ -65,6 +66,7 @@ class HandOvers:
             sid=session.sid,
             auth_time=authentication.auth_time,
             level=level(proofs),
+            two_factors=is_multi_factor(proofs),
             by_password=any(proof.method == "password" for proof in proofs),
         )
         return await self._keep(issuer, sign_in, waiting)

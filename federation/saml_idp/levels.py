@@ -1,6 +1,7 @@
 """The strength of a sign-in as SAML speaks of it: AuthnContextClassRef to the pool's levels of authentication, and back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from federation.saml_idp.requests import AuthnRequest
 
@@ -15,13 +16,12 @@ _LEVELS = {
     f"{_CLASS}Password": _ONE,
     PASSWORD_TRANSPORT: _ONE,
     "https://refeds.org/profile/sfa": _ONE,
-    f"{_CLASS}MobileTwoFactorContract": _TWO,
-    f"{_CLASS}MobileTwoFactorUnregistered": _TWO,
-    f"{_CLASS}TimeSyncToken": _TWO,
     MFA: _TWO,
     "http://schemas.microsoft.com/claims/multipleauthn": _TWO,
 }
-"""The classes that we understand to the level of authentication that they ask for; the third is two factors."""
+"""The classes that we understand to the level of authentication that they ask for; the third is two factors. Those that name a
+method are not among them, but for the password, which most applications ask for without thinking.
+"""
 
 
 def level_of(context: str, names: Sequence[str]) -> int:
@@ -50,11 +50,33 @@ def wanted_level(request: AuthnRequest, names: Sequence[str]) -> int | None:
             return min(known)
 
 
-def context_of(request: AuthnRequest, level: int, *, by_password: bool, names: Sequence[str]) -> str:
-    """What we say of a sign-in that reached a level: the strongest of what was asked for that it reaches, else what it is."""
-    reached = [(known, context) for context in request.contexts if 0 < (known := level_of(context, names)) <= level]
-    if reached and request.comparison in {"exact", "minimum"}:
-        return max(reached, key=lambda pair: pair[0])[1]
-    if level >= _TWO:
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a sign-in amounts to: its level in the pool, whether that was by two factors, and whether a password was one."""
+
+    level: int
+    two_factors: bool
+    by_password: bool
+
+
+def reaches(request: AuthnRequest, reached: Reached, names: Sequence[str]) -> bool:
+    """Whether a sign-in is what the request asks for. A passkey alone may be of the pool's third level, and is one factor."""
+    wanted = wanted_level(request, names)
+    if wanted is None or reached.level < wanted:
+        return False
+    return wanted < _TWO or reached.two_factors or any(context in names for context in request.contexts)
+
+
+def context_of(request: AuthnRequest, reached: Reached, names: Sequence[str]) -> str:
+    """What we say of a sign-in: the strongest of what was asked for that it reaches, else what it is."""
+    found = [
+        (known, context)
+        for context in request.contexts
+        if 0 < (known := level_of(context, names)) <= reached.level
+        and (context in names or known < _TWO or reached.two_factors)
+    ]
+    if found and request.comparison in {"exact", "minimum"}:
+        return max(found, key=lambda pair: pair[0])[1]
+    if reached.two_factors:
         return MFA
-    return PASSWORD_TRANSPORT if by_password else UNSPECIFIED_CONTEXT
+    return PASSWORD_TRANSPORT if reached.by_password else UNSPECIFIED_CONTEXT

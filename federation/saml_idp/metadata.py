@@ -1,5 +1,6 @@
 """Metadata (SAML Metadata 2.0): an application's, read once when it is set up, and ours, which it reads."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ SSO, SLO, METADATA = "saml2/idp/sso", "saml2/idp/slo", "saml2/idp/metadata"
 """Where the identity provider listens, below the pool's issuer. The address of the metadata is its entity ID."""
 
 _YES = frozenset({"true", "1"})
+_URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]{1,2048}", re.ASCII)
 
 
 def entity_id_of(issuer: str) -> str:
@@ -77,6 +79,8 @@ def check(sp: ServiceProvider) -> None:
     for url in (*sp.acs_urls, *sp.logout_urls.values(), *sp.logout_response_urls.values()):
         try:
             check_url(url)  # browsers are sent there
+            if _URI.fullmatch(url) is None:
+                raise ValueError(url)
         except ValueError:
             raise BadAnswer(f"{url[:200]} is not a URL with https") from None
     for pem in (*sp.certificates, *filter(None, (sp.encryption_certificate,))):

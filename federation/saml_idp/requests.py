@@ -9,7 +9,6 @@ from federation.connectors.saml.documents import Element, check_schema, only_chi
 from federation.connectors.saml.judging import check_issuer
 from federation.connectors.saml.moments import moment
 from federation.connectors.saml.names import (
-    EMAIL,
     LARGEST_CANONICAL,
     LONGEST_MESSAGE,
     POST,
@@ -30,7 +29,10 @@ which gets its ID back.
 """
 
 LONGEST_ADDRESS = 12_000
-"""Characters of a query that a posted request may become."""
+"""Characters of a query: as it came, or as a posted request becomes one. Sign-ins keep it."""
+
+LARGEST_POSTED = 32_000
+"""Bytes of a request that is posted, before it is packed for its way."""
 
 LONGEST_RELAY_STATE = 1024
 """Bytes. The binding says 80, and everybody sends more."""
@@ -49,7 +51,7 @@ class AuthnRequest:
         is_passive: no page may be shown.
         name_id_format: a URI; "" leaves it to us.
         contexts: the AuthnContextClassRefs of which one is asked for; `comparison` says how they are meant.
-        login_hint: whom the application expects.
+        subject: whom the application asks about, by whatever name.
     """
 
     id: str
@@ -60,7 +62,7 @@ class AuthnRequest:
     name_id_format: str = ""
     contexts: tuple[str, ...] = ()
     comparison: str = "exact"
-    login_hint: str | None = None
+    subject: str | None = None
 
 
 def issuer_of(callback: Callback) -> str:
@@ -75,6 +77,8 @@ def as_query(callback: Callback) -> str:
     What is signed is in the message itself, so nothing is lost but its size. Raises BadAnswer.
     """
     message = message_of(callback, "SAMLRequest")
+    if len(message) > LARGEST_POSTED:
+        raise BadAnswer("the request is too large")
     if len(relay_state := callback.one("RelayState") or "") > LONGEST_RELAY_STATE:
         raise BadAnswer("the RelayState is too long")
     query = redirect("", "SAMLRequest", message, relay_state, None).url.removeprefix("?")
@@ -105,6 +109,8 @@ def read_authn_request(callback: Callback, sp: ServiceProvider, sso_url: str) ->
     """
     if len(callback.one("RelayState") or "") > LONGEST_RELAY_STATE:
         raise BadAnswer("the RelayState is too long")
+    if len(callback.query) > LONGEST_ADDRESS:
+        raise BadAnswer("the request is too large")
     root = parse(message_of(callback, "SAMLRequest"), LONGEST_MESSAGE)
     if root.tag != samlp("AuthnRequest"):
         raise BadAnswer("the message is no AuthnRequest")
@@ -151,12 +157,12 @@ def _read(root: Element, sp: ServiceProvider, relay_state: str) -> AuthnRequest:
         id=root.get("ID"),
         acs_url=_acs_url(root, sp),
         relay_state=relay_state,
-        force_authn=root.get("ForceAuthn") in _YES,
-        is_passive=root.get("IsPassive") in _YES,
+        force_authn=(root.get("ForceAuthn") or "").strip() in _YES,
+        is_passive=(root.get("IsPassive") or "").strip() in _YES,
         name_id_format=wanted if wanted != UNSPECIFIED else "",
-        contexts=tuple(text_of(ref).strip() for ref in refs),
+        contexts=tuple(text_of(ref).strip() for ref in refs) or (("",) if contexts is not None else ()),
         comparison=contexts.get("Comparison", "exact") if contexts is not None else "exact",
-        login_hint=_hint(root),
+        subject=_subject(root),
     )
 
 
@@ -174,13 +180,14 @@ def _acs_url(root: Element, sp: ServiceProvider) -> str:
     return sp.acs_urls[0]
 
 
-def _hint(root: Element) -> str | None:
+def _subject(root: Element) -> str | None:
     subject = only_child(root, saml("Subject"))
-    element = only_child(subject, saml("NameID")) if subject is not None else None
-    if element is None:
+    if subject is None:
         return None
-    name = name_id_of(element)
-    return name.value.strip()[:320] or None if name.format in {EMAIL, UNSPECIFIED, ""} else None
+    element = only_child(subject, saml("NameID"))
+    if element is None:
+        raise BadAnswer("the request asks about somebody, and does not say who")
+    return name_id_of(element).value.strip()[:320]
 
 
 def begun_here(sp: ServiceProvider, relay_state: str | None) -> AuthnRequest:

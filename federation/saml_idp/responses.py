@@ -25,6 +25,7 @@ NO_PASSIVE = (RESPONDER, f"{STATUS}NoPassive")
 NO_AUTHN_CONTEXT = (RESPONDER, f"{STATUS}NoAuthnContext")
 AUTHN_FAILED = (RESPONDER, f"{STATUS}AuthnFailed")
 REQUEST_DENIED = (RESPONDER, f"{STATUS}RequestDenied")
+UNKNOWN_PRINCIPAL = (RESPONDER, f"{STATUS}UnknownPrincipal")
 INVALID_NAME_ID_POLICY = (REQUESTER, f"{STATUS}InvalidNameIDPolicy")
 
 Status = tuple[str, str]

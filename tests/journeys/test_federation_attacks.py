@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from authserver.browser import csrf_token
+from authserver.crypto.secrets import digest
 from authserver.messages.kinds import Kind
 from authserver.model.pools import Linking, MfaPolicy, RecoveryPolicy, SignUpPolicy
 from federation.model import IdentityProvider
@@ -75,14 +76,15 @@ async def test_an_address_is_no_part_of_a_header(below):
 
 
 async def test_agreeing_to_what_a_provider_sent_is_not_a_way_into_other_departures():
-    """A trial needs no browser: what it brings signs nobody in."""
+    """A trial signs nobody in."""
     async with corp(settings={"idp_initiated": True}) as at:
         provider = await at.stores.registry.provider(POOL, "Corp")
         issuer = await at.services.issuers.get(POOL)
-        outgoing = await at.services.trials.begin(issuer, provider, "ticket")
-        asked, relay_state = request_of(outgoing.url)
         browser = at.browser()
         await browser.login_page()
+        bound = digest(browser.cookie("browser") or "")
+        outgoing = await at.services.trials.begin(issuer, provider, "ticket", bound)
+        asked, relay_state = request_of(outgoing.url)
         await post(browser, sent(asked), relay_state)
         csrf = csrf_token(issuer.csrf_key, browser.cookie("browser") or "", relay_state)
         answer = await browser.http.post(

@@ -657,8 +657,8 @@ async def test_an_application_that_does_not_agree_does_not_stop_the_round(how):
             "SAMLResponse": base64.b64encode(sign(message, "_answer1", Sign(key("wiki"))).encode()).decode(),
             "RelayState": form.fields["RelayState"],
         }
-        done = await browser.http.post(SLO, data=posted)
-        assert (done.status_code, done.headers["location"]) == (303, f"{ISSUER}/logout")
+        done = await browser.open(await browser.http.post(SLO, data=posted))
+        assert (done.status_code, done.headers["location"]) == (302, f"{ISSUER}/logout")
 
 
 async def test_an_application_ends_the_session_and_the_others_hear_of_it():
@@ -688,7 +688,7 @@ async def test_an_application_ends_a_session_by_post_without_our_cookies():
         message = sign(sign_out_request(found), "_logout1", Sign(key("wiki")))
         stranger = at.browser()
         form = {"SAMLRequest": base64.b64encode(message.encode()).decode()}
-        page = await stranger.http.post(SLO, data=form)
+        page = await stranger.open(await stranger.http.post(SLO, data=form))
         assert form_of(page).action == f"{OUT}/done"
         assert "/login?" in (await ask(browser)).headers["location"], "the session is over"
 
@@ -877,3 +877,131 @@ async def test_our_own_key_is_changed_while_people_sign_in():
         await pairs.drop()
         at.time.pass_(61)
         assert [c.serial_number for c in await our_certificates(browser)] == [new.serial_number]
+
+
+# ------------------------------------------------------------------------------------------- what strangers may try
+
+
+def bomb() -> str:
+    """A namespace with a long name, and thousands of elements in it: the schema copies the name for each."""
+    inner = f'<samlp:Extensions xmlns:a="u:{"y" * 40_000}">{"<a:x/>" * 8000}</samlp:Extensions>'
+    return authn_request(inner=inner)
+
+
+def crowd() -> str:
+    """An element with thousands of attributes, each compared with each."""
+    names = " ".join(f'a{n}="x"' for n in range(5000))
+    return authn_request(inner=f'<samlp:Extensions><a:x xmlns:a="u:a" {names}/></samlp:Extensions>')
+
+
+@pytest.mark.parametrize(("message", "why"), [(bomb(), "endless name"), (crowd(), "too many attributes")])
+async def test_what_costs_much_to_read_is_refused_before_it_is_read(message, why):
+    async with intranet() as at:
+        answer = await ask(at.browser(), message)
+        assert (answer.status_code, why in answer.text) == (400, True)
+
+
+async def test_a_large_request_is_not_packed_for_its_way():
+    async with intranet() as at:
+        large = base64.b64encode(b"ab" * 20_000).decode()
+        answer = await at.browser().http.post(SSO, data={"SAMLRequest": large})
+        assert (answer.status_code, "too large" in answer.text) == (400, True)
+        padding = "".join(f"{n * 7919 % 10007:x}" for n in range(6000))
+        inner = f'<samlp:Extensions><a:x xmlns:a="u:a">{padding}</a:x></samlp:Extensions>'
+        long = unsigned(authn_request(inner=inner))
+        answer = await at.browser().http.get(f"{SSO}?{long}")
+        assert (answer.status_code, "too large" in answer.text) == (400, True)
+
+
+async def test_refusals_for_nobody_are_signed_in_bounded_number():
+    async with intranet() as at:
+        passive = authn_request(attributes=' IsPassive="true"')
+        both = authn_request(attributes=' IsPassive="true" ForceAuthn="true"')
+        statuses = [(await ask(at.browser(), both if n % 2 else passive)).status_code for n in range(302)]
+        assert statuses[-2:] == [429, 429]
+        assert (await ask(at.browser(address="203.0.113.9"), both)).status_code == 200
+
+
+async def test_a_crowd_that_comes_first_has_one_key_made():
+    async with house(clients=(*CLIENTS, wiki())) as at:
+        import asyncio
+
+        made = await asyncio.gather(*(at.services.assertions.keys(POOL) for _ in range(10)))
+        assert len({pair.certificate for (pair,) in made}) == 1
+
+
+async def test_a_round_is_its_own_browsers():
+    """Whoever is told the secret, as every application is, would learn who the person is elsewhere."""
+    other = wiki("forum", entity_id="https://forum.example", logout_urls={REDIRECT: "https://forum.example/slo"})
+    async with intranet(wiki(), other) as at:
+        browser, thief = at.browser(), at.browser()
+        await signed_in(browser)
+        answer = await ask(browser, authn_request(issuer="https://forum.example"))
+        await said(browser, await browser.open(answer), audience="https://forum.example")
+        url = hop_of(await browser.submit(await browser.http.get(f"{ISSUER}/logout")))
+        handle = parse_qs(urlsplit(url).query)["RelayState"][0]
+        await ask(thief)  # so that it has a cookie of its own
+        for stranger in (thief, at.browser()):
+            assert (await stranger.http.get(f"{ISSUER}/logout/onward?round={handle}")).status_code == 410
+        assert hop_of(await browser.http.get(answer_to(url))).startswith("https://forum.example/slo?"), (
+            "nothing was used up"
+        )
+
+
+@pytest.mark.parametrize("by_post", [False, True])
+async def test_an_application_alone_ends_a_session_and_learns_nothing_of_others(by_post):
+    other = wiki("forum", entity_id="https://forum.example", logout_urls={REDIRECT: "https://forum.example/slo"})
+    async with intranet(wiki(), other) as at:
+        browser, server = at.browser(), at.browser(address="203.0.113.9")
+        found = await signed_in(browser)
+        answer = await ask(browser, authn_request(issuer="https://forum.example"))
+        await said(browser, await browser.open(answer), audience="https://forum.example")
+        if by_post:
+            message = sign(sign_out_request(found), "_logout1", Sign(key("wiki")))
+            posted = await server.http.post(SLO, data={"SAMLRequest": base64.b64encode(message.encode()).decode()})
+            assert (await server.http.get(posted.headers["location"])).status_code == 410
+            assert hop_of(await browser.http.get(posted.headers["location"])).startswith("https://forum.example/slo?")
+        else:
+            page = await server.http.get(f"{SLO}?{signed(sign_out_request(found))}")
+            response = message_in(hop_of(page), "SAMLResponse")
+            codes = [c.get("Value").rpartition(":")[2] for c in response.iter("{*}StatusCode")]
+            assert codes == ["Success", "PartialLogout"]
+        assert "session.ended" in at.kinds()
+
+
+async def test_whoever_is_asked_about_is_who_is_told_of():
+    async with intranet() as at:
+        browser = at.browser()
+        await browser.arrive()
+
+        def about(name: str) -> str:
+            return authn_request(subject=f"<saml:Subject><saml:NameID>{name}</saml:NameID></saml:Subject>")
+
+        assert status_of(await browser.open(await ask(browser, about("bob@example.com")))) == (
+            "Responder",
+            "UnknownPrincipal",
+        )
+        for name in ("ada@example.com", "Ada", ADA.id):
+            await said(browser, await browser.open(await ask(browser, about(name))))
+        nobody = authn_request(subject="<saml:Subject><saml:BaseID/></saml:Subject>")
+        assert (await ask(browser, nobody)).status_code == 400
+
+
+async def test_flags_are_read_as_the_schema_reads_them():
+    async with intranet() as at:
+        browser = at.browser()
+        await browser.arrive()
+        answer = await ask(browser, authn_request(attributes=' ForceAuthn=" true "'))
+        assert "/login?" in answer.headers["location"]
+
+
+async def test_a_context_that_is_no_class_is_not_claimed():
+    inner = "<samlp:RequestedAuthnContext><saml:AuthnContextDeclRef>urn:x</saml:AuthnContextDeclRef></samlp:RequestedAuthnContext>"
+    async with intranet() as at:
+        assert status_of(await ask(at.browser(), authn_request(inner=inner))) == ("Responder", "NoAuthnContext")
+
+
+async def test_what_no_document_may_hold_is_left_out():
+    async with intranet(wiki(attributes={"name": "name"})) as at:
+        await at.change_user(ADA, attributes={"name": "A\x0cd\ufffea"})
+        assert (await signed_in(at.browser())).attributes == {"name": ["Ada"]}

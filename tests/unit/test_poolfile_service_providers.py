@@ -127,6 +127,13 @@ def test_a_key_without_a_use_is_not_asked_to_encrypt(load: Load) -> None:
     assert (sp.encrypt, bool(sp.encryption_certificate), len(sp.certificates)) == (False, True, 1)
 
 
+def test_a_name_that_people_cannot_change_may_be_theirs(load: Load) -> None:
+    more = 'name_id_from = "custom:no"\n[[pool.attributes]]\nname = "custom:no"\nself_editable = false\n'
+    sp = wiki(load(BY_HAND + more)).saml
+    assert sp is not None
+    assert sp.name_id_from == "custom:no"
+
+
 def test_certificates_come_from_files(load: Load) -> None:
     more = 'certificate_files = ["a.pem", "b.pem"]\nencryption_certificate_file = "a.pem"\nencrypt = true\n'
     sp = wiki(load(BY_HAND + more, a_pem=key("a").pem, b_pem=key("b").pem)).saml
@@ -152,6 +159,9 @@ def test_certificates_come_from_files(load: Load) -> None:
         (BY_HAND + 'certificate_files = ["wiki.xml"]\n', "a certificate cannot be used"),
         (BY_HAND + 'attributes = { x = "custom:none" }\n', "is no attribute of the pool"),
         (BY_HAND + 'name_id_from = "nothing"\n', "is no attribute of the pool"),
+        (BY_HAND + 'name_id_from = "nickname"\n', "may be changed by people themselves"),
+        (BY_HAND + 'name_id_from = "custom:no"\n[[pool.attributes]]\nname = "custom:no"\n', "may be changed by people"),
+        (BY_HAND.replace("/acs", "/a|cs"), "is not a URL with https"),
         (BY_HAND + 'identity_providers = ["Acme"]\n', "is no identity provider of this file"),
         (BY_HAND + BY_HAND, "a second time"),
         (BY_HAND + BY_HAND.replace('"wiki"', '"other"'), "`https://wiki.example` a second time"),

@@ -19,6 +19,13 @@ _DECLARED = re.compile(rb"""^<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)[
 _NAMESPACE = re.compile(rb"""\sxmlns(?::[^\s=]+)?\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
+_LONGEST_NAMESPACE = 512
+"""Bytes. The schema's wildcards copy a namespace for each element in it: some hundred bytes became hundreds of megabytes."""
+
+_MOST_ATTRIBUTES = 100
+"""Of one element: the schema compares each with each."""
+
+
 def parser() -> Any:
     """An lxml parser that loads nothing, expands nothing and knows limits (depth 256, text of 10 MB)."""
     from lxml import etree
@@ -53,8 +60,11 @@ def parse(data: bytes, limit: int, *, remarks: bool = False) -> Element:
         raise BadAnswer("the document begins with a byte order mark")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise BadAnswer("the document has a DTD")
-    if any(b":" not in (a or b or b":") for a, b in _NAMESPACE.findall(data)):
+    spaces = [a or b for a, b in _NAMESPACE.findall(data)]
+    if any(b":" not in (space or b":") for space in spaces):
         raise BadAnswer("the document has a relative namespace")  # it canonicalizes to nothing, or to an error
+    if any(len(space) > _LONGEST_NAMESPACE for space in spaces):
+        raise BadAnswer("the document has a namespace with an endless name")
     try:
         root = etree.fromstring(data, parser())
     except (etree.XMLSyntaxError, ValueError):
@@ -73,6 +83,8 @@ def _check_nodes(root: Element) -> None:
     for node in root.iter():
         if not isinstance(node.tag, str):
             raise BadAnswer("the message has comments or processing instructions")
+        if len(node.attrib) > _MOST_ATTRIBUTES:
+            raise BadAnswer("the message has an element with too many attributes")
         for name, value in node.attrib.items():
             space, _, local = name.rpartition("}")
             if local.lower() != "id":
