@@ -68,13 +68,17 @@ class InProcess(CryptoBackend):  # type: ignore[misc]  # pysaml2 has no types
 
         try:
             root = parse(enctext.encode() if isinstance(enctext, str) else enctext, 2 * LONGEST_MESSAGE)
-            for element in root.findall(saml("EncryptedAssertion")):
-                opened = decrypted(element, [key.private_key for key in self._keys], allow_cbc=False)
-                element[:] = [opened[0]]
+            opened = {}
+            for number, element in enumerate(root.findall(saml("EncryptedAssertion"))):
+                around = decrypted(element, [key.private_key for key in self._keys], allow_cbc=False)
+                opened[f"@{number}@"] = etree.tostring(around[0], with_tail=False).decode()
+                element[:], element.text = [], f"@{number}@"
         except BadAnswer as fault:
             raise DecryptError(fault.detail) from None
-        text: bytes = etree.tostring(root)
-        return text.decode()
+        text: str = etree.tostring(root).decode()
+        for mark, assertion in opened.items():  # as text: lxml gives what it moves other prefixes, and those are signed
+            text = text.replace(mark, assertion)
+        return text
 
 
 def _read(cert_file: str) -> str:
