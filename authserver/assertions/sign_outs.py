@@ -24,6 +24,7 @@ from authserver.signin.sessions import BrowserSessions
 from authserver.signin.upstream import UpstreamSessions
 from authserver.store.cached import CachedRegistry
 from authserver.tokens.issuer import Issuer
+from federation.connectors import label_of
 from federation.errors import FederationError
 from federation.model import Callback, Outgoing
 from federation.saml_idp.logout import SignOutRequest, check_response, read_request, request_to, response_to
@@ -65,10 +66,12 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Where the browser goes next: to `name`, an application or a provider; or, that being done, to `target`."""
+    """Where the browser goes next: to an application or a provider, which people know as `label`; or, that being done, to
+    `target`.
+    """
 
     outgoing: Outgoing | None
-    name: str = ""
+    label: str = ""
     target: str = ""
 
 
@@ -146,9 +149,11 @@ class SignOuts:
             back = f"{issuer.url}/{onward_path(handle)}" if now.answer is not None else now.return_to
             away = await self._upstream.begin(issuer, now.upstream, back)
             if away is not None:
-                provider, outgoing = away
+                name, outgoing = away
+                provider = await self._registry.provider(issuer.pool.id, name)
+                label = label_of(provider) if provider is not None else name
                 after = replace(now, left=(), asked="", upstream=None)
-                return Hop(outgoing, provider), after if now.answer is not None else None
+                return Hop(outgoing, label), after if now.answer is not None else None
         if now.answer is not None:
             answered = await self._answer(issuer, *now.answer, whole=now.whole)
             if answered is not None:

@@ -1,6 +1,6 @@
 """`poolgate keys saml`: the keys that SAML signs and decrypts with, changed without anybody failing to sign in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,7 +45,7 @@ def list_pairs(
     as_json: Json = False,
 ) -> None:
     """List the keys; the first signs, all are published and open what is encrypted for us."""
-    _on(ctx, "current", provider, pool, config, data_dir, as_json=as_json)
+    _on(ctx, "current", lambda pairs: pairs.current(), provider, pool, config, data_dir, as_json=as_json)
 
 
 def add(
@@ -57,7 +57,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a further key and publish it. It does not sign yet; a running server sees it within a minute."""
-    _on(ctx, "add", provider, pool, config, data_dir, as_json=as_json)
+    _on(ctx, "add", lambda pairs: pairs.add(), provider, pool, config, data_dir, as_json=as_json)
 
 
 def use(
@@ -69,7 +69,7 @@ def use(
     as_json: Json = False,
 ) -> None:
     """Let the further key sign. The old one stays published, and goes on opening what comes."""
-    _on(ctx, "use", provider, pool, config, data_dir, as_json=as_json)
+    _on(ctx, "use", lambda pairs: pairs.use(), provider, pool, config, data_dir, as_json=as_json)
 
 
 def drop(
@@ -81,12 +81,13 @@ def drop(
     as_json: Json = False,
 ) -> None:
     """Forget the key that does not sign."""
-    _on(ctx, "drop", provider, pool, config, data_dir, as_json=as_json)
+    _on(ctx, "drop", lambda pairs: pairs.drop(), provider, pool, config, data_dir, as_json=as_json)
 
 
 def _on(
     ctx: typer.Context,
     what: str,
+    work_on: Callable[["OwnKeyPairs"], Awaitable[Sequence["KeyPair"]]],
     provider: str | None,
     pool: str | None,
     config: Config,
@@ -99,7 +100,7 @@ def _on(
 
         chosen = await house.pool(pool)
         pairs = await _pairs(house, chosen.id, provider)
-        found = await getattr(pairs, what)()
+        found = await work_on(pairs)
         if what != "current":
             house.emit(Event("saml_keys.changed", chosen.id, details={"provider": provider or "", "change": what}))
         return list(found)

@@ -18,7 +18,6 @@ from authserver.pages.views import SigningOutStep
 from authserver.services import Services
 from authserver.tokens.issuer import Issuer
 from authserver.web import Answer, Headers, Request, clear_cookie, redirect
-from federation.connectors import label_of
 from federation.model import Callback, FormPost, Redirect
 
 _MOST_POSTED = 256 * 1024
@@ -91,9 +90,8 @@ class SigningOutPage:
             return redirect(302 if request.method == "GET" else 303, hop.target, *headers)
         if straight and isinstance(hop.outgoing, Redirect):
             return redirect(302, hop.outgoing.url, *headers)
-        provider = await services.registry.provider(issuer.pool.id, hop.name)
         view = SigningOutStep(
-            name=label_of(provider) if provider is not None else hop.name,
+            name=hop.label,
             url=hop.outgoing.url,
             fields=hop.outgoing.fields if isinstance(hop.outgoing, FormPost) else (),
         )

@@ -25,7 +25,7 @@ def encrypted(assertion: bytes, pem: str, random: Callable[[int], bytes]) -> byt
     key, nonce = random(32), random(12)
     text = base64.b64encode(nonce + AESGCM(key).encrypt(nonce, assertion, None)).decode()
     oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 - inside OAEP, see above
-    wrapped = base64.b64encode(certificate(pem).public_key().encrypt(key, oaep)).decode()  # type: ignore[union-attr]
+    wrapped = base64.b64encode(certificate(pem).public_key().encrypt(key, oaep)).decode()  # type: ignore[union-attr]  # RSA: metadata.check
     return (
         f'<saml:EncryptedAssertion xmlns:saml="{ASSERTION}">'
         f'<xenc:EncryptedData xmlns:xenc="{XENC}" Type="{XENC}Element">'
